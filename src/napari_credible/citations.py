@@ -1,0 +1,38 @@
+"""Whom to thank: the sources of the methods that a run used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from napari_credible.noise import Gaussian, PoissonGaussian
+
+_STABILISED = (
+    'M. Makitalo, A. Foi, "Optimal inversion of the generalized Anscombe transformation for '
+    'Poisson-Gaussian noise", IEEE TIP 22 (2013) 91-103.'
+)
+_MEASURED = (
+    'A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, "Practical Poissonian-Gaussian noise modeling '
+    'and fitting for single-image raw-data", IEEE TIP 17 (2008) 1737-1754.',
+    'S. Pyatykh, J. Hesser, L. Zheng, "Image noise level estimation by principal component '
+    'analysis", IEEE TIP 22 (2013) 687-699.',
+)
+_DENOISERS = {
+    "wavelet": 'S. G. Chang, B. Yu, M. Vetterli, "Adaptive wavelet thresholding for image denoising '
+    'and compression", IEEE TIP 9 (2000) 1532-1546.',
+    "tv": 'L. Rudin, S. Osher, E. Fatemi, "Nonlinear total variation based noise removal '
+    'algorithms", Physica D 60 (1992) 259-268.',
+    "nlm": 'A. Buades, B. Coll, J.-M. Morel, "A non-local algorithm for image denoising", CVPR (2005).',
+    "unet": 'S. Mohan, Z. Kadkhodaie, E. Simoncelli, C. Fernandez-Granda, "Robust and interpretable '
+    'blind image denoising via bias-free convolutional neural networks", ICLR (2020).',
+}
+
+
+def of(models: Iterable[Gaussian | PoissonGaussian], denoiser: str) -> tuple[str, ...]:
+    """Return the sources of the noise models and of the denoiser."""
+    models = list(models)
+    found = list(_MEASURED) if any(m.evidence for m in models) else []
+    if any(isinstance(m, PoissonGaussian) for m in models):
+        found.append(_STABILISED)
+    if denoiser in _DENOISERS:
+        found.append(_DENOISERS[denoiser])
+    return tuple(found)

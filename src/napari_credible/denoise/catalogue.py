@@ -1,0 +1,76 @@
+"""What is shipped: classical denoisers by name, and model cards beside their weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT = "unet"
+
+CLASSICAL = {
+    "wavelet": "BayesShrink of undecimated-by-shifts wavelets (Chang, Yu, Vetterli 2000)",
+    "tv": "total variation (Rudin, Osher, Fatemi 1992), Chambolle's algorithm",
+    "nlm": "non-local means (Buades, Coll, Morel 2005)",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model card: what the weights are, whence they come, where they may be trusted.
+
+    Attributes
+    ----------
+    name, summary, licence, command : str
+        ``command`` trained the weights.
+    shape : dict
+        Widths and blocks of the network.
+    parameters : int
+        Number of learned values.
+    sigma_range : tuple of float
+        Trained noise levels, as a share of the image's range.
+    psnr : dict
+        Measured mean PSNR (dB) by test set and noise level; ``measured_by`` is the command.
+    sha256 : str
+        Of the weights file.
+    trained_on, measured_by : str
+        Data with licences; the command that prints ``psnr`` again.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    command: str
+    shape: dict[str, Any]
+    parameters: int
+    sigma_range: tuple[float, float]
+    psnr: dict[str, dict[str, float]]
+    sha256: str
+    trained_on: str
+    measured_by: str
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file beside the card."""
+        return WEIGHTS / f"{self.name}.safetensors"
+
+
+@cache
+def cards() -> dict[str, Card]:
+    """Return the shipped model cards by name, the default first."""
+    found = [read_card(path) for path in sorted(WEIGHTS.glob("*.json"))]
+    return {card.name: card for card in sorted(found, key=lambda c: c.name != DEFAULT)}
+
+
+def read_card(path: Path) -> Card:
+    """Read a model card; a field that is missing or unknown is an error."""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return Card(**{**values, "sigma_range": tuple(values["sigma_range"])})
+
+
+def denoisers() -> dict[str, str]:
+    """Return every shipped denoiser's name with one sentence on it, the default first."""
+    return {**{name: card.summary for name, card in cards().items()}, **CLASSICAL}

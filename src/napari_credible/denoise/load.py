@@ -1,0 +1,65 @@
+"""A denoiser by name, or from a weights file with its card."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from napari_credible.denoise.catalogue import CLASSICAL, Card, cards, read_card
+from napari_credible.denoise.protocol import Denoiser
+
+
+def load_denoiser(name_or_path: str | Path) -> Denoiser:
+    """Return a shipped denoiser by name, or one from a ``.safetensors`` file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A key of :func:`napari_credible.denoisers`, or weights with their card, the same name
+        ending in ``.json``, beside them.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, missing card, or weights that are not those of the card.
+    """
+    name = str(name_or_path)
+    if name in CLASSICAL:
+        from napari_credible.denoise.classical import by_name
+
+        return by_name(name)
+    if name in cards():
+        return _load(cards()[name], cards()[name].weights)
+    path = Path(name_or_path)
+    if path.suffix == ".safetensors" and path.exists():
+        card = path.with_suffix(".json")
+        if not card.exists():
+            raise ValueError(f"{path} has no model card; put {card.name} beside it")
+        return _load(read_card(card), path)
+    known = ", ".join([*cards(), *CLASSICAL])
+    raise ValueError(f"no denoiser {name!r}; the shipped ones are {known}, or give a .safetensors file")
+
+
+def _load(card: Card, path: Path) -> Denoiser:
+    import torch
+    from safetensors.torch import load_file
+
+    from napari_credible.denoise.learned import Learned
+    from napari_credible.denoise.unet import UNet, UNetShape
+
+    found = checksum(path)
+    if found != card.sha256:
+        raise ValueError(
+            f"{path.name} has checksum {found[:12]}, its card says {card.sha256[:12]}; "
+            "install the package again, or export the weights anew"
+        )
+    shape = UNetShape(tuple(card.shape["widths"]), int(card.shape["blocks"]))
+    net = UNet(shape)
+    net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    return Learned(net, card)
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,145 @@
+"""FITS through astropy: header kept, NaN kept, the recipe in HISTORY and an extra HDU."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_credible.io.image import Image
+
+# These describe the old array, and astropy writes them anew.
+_STRUCTURE = (
+    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "BZERO", "BSCALE",
+    "BLANK", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX", "EXTNAME", "EXTVER", "INHERIT", "ZIMAGE",
+)  # fmt: skip
+_HISTORY_WIDTH = 68
+
+
+def read_fits(path: Path) -> list[Image]:
+    """Read every image HDU with at least two axes.
+
+    Integers scaled by BZERO and BSCALE become their physical values, and BLANK becomes NaN.
+
+    Raises
+    ------
+    ValueError
+        Where astropy is missing, or the file is damaged or holds no image.
+    """
+    fits = _astropy()
+    try:
+        with warnings.catch_warnings():
+            # Old headers are often irregular; they are kept as they can be.
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=False) as hdus:
+                found = [_image(hdu, path, k) for k, hdu in enumerate(hdus) if _is_image(hdu)]
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read as FITS: {error}; is the file complete?") from None
+    if not found:
+        raise ValueError(f"{path.name} holds no image of two or more axes, only tables or headers")
+    return found
+
+
+def _astropy() -> Any:
+    try:
+        from astropy.io import fits
+    except ImportError:
+        raise ValueError(
+            "FITS files need astropy: pip install 'napari-credible[fits]'"
+        ) from None
+    return fits
+
+
+def _is_image(hdu: Any) -> bool:
+    return bool(getattr(hdu, "is_image", False)) and hdu.data is not None and hdu.data.ndim >= 2
+
+
+def _image(hdu: Any, path: Path, number: int) -> Image:
+    hdu.verify("silentfix+ignore")
+    array = np.asarray(hdu.data)
+    array = array.astype(array.dtype.newbyteorder("="))
+    header = {k: v for k, v in hdu.header.items() if k not in ("", "COMMENT", "HISTORY")}
+    axes, scale, units = _described(header, array.ndim)
+    return Image(
+        array,
+        axes,
+        scale,
+        units,
+        unit=str(header.get("BUNIT", "")).strip(),
+        header={**header, "_cards": hdu.header.tostring(sep="\n"), "_hdu": number},
+        name=hdu.name.lower() if number and hdu.name else path.name.split(".")[0],
+    )
+
+
+def _described(
+    header: Mapping[str, Any], ndim: int
+) -> tuple[str, tuple[float, ...], tuple[str, ...]]:
+    """Return axes, scale and units as :func:`write_fits` leaves them.
+
+    Sky coordinates are not looked at: they stay in the header.
+    """
+    numbers = range(ndim, 0, -1)
+    axes = "".join(str(header.get(f"CTYPE{n}", "")).strip() for n in numbers)
+    if len(axes) != ndim or not {"Y", "X"} <= set(axes):
+        return "", (), ()
+    scale = tuple(float(header.get(f"CDELT{n}", 1.0)) for n in numbers)
+    return axes, scale, tuple(str(header.get(f"CUNIT{n}", "pixel")).strip() for n in numbers)
+
+
+def write_fits(
+    path: Path, image: Image, flags: Any = None, record: Mapping[str, Any] | None = None
+) -> None:
+    """Write the image with its header, its flags as an HDU and its record as HISTORY and JSON.
+
+    The scale of an image that did not come from FITS goes into CDELT and CUNIT.
+    """
+    fits = _astropy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = _header(fits, image)
+        text = json.dumps(dict(record or {}))
+        if record:
+            for start in range(0, len(text), _HISTORY_WIDTH):
+                header.add_history(text[start : start + _HISTORY_WIDTH])
+        hdus = fits.HDUList([fits.PrimaryHDU(_planar(image), header)])
+        if flags is not None:
+            hdus.append(fits.ImageHDU(_planar(image.with_array(flags)), name="FLAGS"))
+        if record:
+            column = fits.Column("JSON", f"{len(text.encode())}A", array=np.array([text]))
+            hdus.append(fits.BinTableHDU.from_columns([column], name="RECIPE"))
+        hdus.writeto(path, overwrite=True, checksum=True)
+
+
+def _header(fits: Any, image: Image) -> Any:
+    """Return the image's old header without its structure, or a new one with its scale."""
+    cards = image.header.get("_cards")
+    if cards is None:
+        header = fits.Header()
+        for number, k in enumerate(reversed(range(len(image.axes))), start=1):
+            if image.scale[k] != 1 or image.axis_units[k] != "pixel":
+                header[f"CDELT{number}"] = image.scale[k]
+                header[f"CUNIT{number}"] = image.axis_units[k]
+            header[f"CTYPE{number}"] = image.axes[k]
+    else:
+        header = fits.Header.fromstring(cards, sep="\n")
+        for name in list(header):
+            if name in _STRUCTURE or (name.startswith("NAXIS") and name[5:].isdigit()):
+                header.remove(name, ignore_missing=True, remove_all=True)
+    if image.unit:
+        header["BUNIT"] = image.unit
+    return header
+
+
+def _planar(image: Image) -> Any:
+    """Return the array in big-endian order, as FITS keeps it, Y and X last."""
+    return np.ascontiguousarray(image.ordered() if image.axes[-2:] != "YX" else image.array)
+
+
+def recorded(path: Path) -> dict[str, Any]:
+    """Return the record that :func:`write_fits` left in a file."""
+    with _astropy().open(path) as hdus:
+        return dict(json.loads(str(hdus["RECIPE"].data["JSON"][0])))

@@ -1,0 +1,116 @@
+"""An array with its axes, its scale, its units and its header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+_LEAST_SIDE = 8
+_KINDS = "iuf"
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """What a file or a layer holds.
+
+    Parameters
+    ----------
+    array : numpy or dask array
+        Any order of axes that holds Y and X; integers or floats of any byte order.
+    axes : str
+        One letter a dimension: T, Z, C (channel), S (colour sample), Y, X; others are
+        treated like T. Empty: Y and X last, as numpy arrays are read by microscopists.
+    scale : tuple of float
+        Size of a pixel along each axis; empty for 1 each.
+    axis_units : tuple of str
+        Unit of each axis' scale, such as "micrometer" or "second"; empty for "pixel" each.
+    unit : str
+        Of the intensities, such as "ADU" or "electron"; empty where unknown.
+    header : mapping
+        What else the file says: a FITS header, the ImageJ or OME fields.
+    name : str
+        Of the file or the layer.
+
+    Raises
+    ------
+    ValueError
+        Where axes, scale and units do not fit the array, or it holds no numbers.
+    """
+
+    array: Any
+    axes: str = ""
+    scale: tuple[float, ...] = ()
+    axis_units: tuple[str, ...] = ()
+    unit: str = ""
+    header: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.array, "ndim"):
+            object.__setattr__(self, "array", np.asarray(self.array))
+        ndim = self.array.ndim
+        if not self.axes:
+            object.__setattr__(self, "axes", "".join("PORQ"[-k] for k in range(ndim - 2, 0, -1)) + "YX")
+        object.__setattr__(self, "scale", tuple(self.scale) or (1.0,) * ndim)
+        object.__setattr__(self, "axis_units", tuple(self.axis_units) or ("pixel",) * ndim)
+        self._check(ndim)
+
+    def _check(self, ndim: int) -> None:
+        if np.dtype(self.array.dtype).kind not in _KINDS:
+            raise ValueError(
+                f"the image holds {self.array.dtype} values; give integers or floating-point numbers"
+            )
+        if ndim < 2 or len(self.axes) != ndim or len(set(self.axes)) != ndim:
+            raise ValueError(
+                f"axes {self.axes!r} do not name the {ndim} dimensions of shape {self.array.shape}; "
+                "give one letter each, Y and X among them, such as 'TZYX'"
+            )
+        if not {"Y", "X"} <= set(self.axes):
+            raise ValueError(f"axes {self.axes!r} lack Y or X; name the two axes of a picture so")
+        if len(self.scale) != ndim or len(self.axis_units) != ndim:
+            raise ValueError(
+                f"scale {self.scale} and units {self.axis_units} do not fit the axes {self.axes}; "
+                "give one each"
+            )
+        sides = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
+        if min(sides) < _LEAST_SIDE:
+            raise ValueError(
+                f"a plane of {sides[0]} x {sides[1]} pixels (shape {self.array.shape}, axes {self.axes}) "
+                f"is below {_LEAST_SIDE} a side; if the last axis counts colours, say so: "
+                "Image(array, axes='YXS')"
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return tuple(self.array.shape)
+
+    @property
+    def channel_axis(self) -> str:
+        """The axis that counts channels or colours, or an empty string."""
+        return next((a for a in "CS" if a in self.axes), "")
+
+    def ordered(self) -> Any:
+        """Return the array with the channel axis first, if any, and Y and X last: a view."""
+        return self.array.transpose(self._order())
+
+    def back(self, array: Any) -> Any:
+        """Return an array in the order of :meth:`ordered` in the order of the image."""
+        return array.transpose(np.argsort(self._order()))
+
+    def with_array(self, array: Any) -> Image:
+        """Return the same description of another array of the same shape."""
+        return replace(self, array=array)
+
+    def _order(self) -> list[int]:
+        channel = self.channel_axis
+        middle = [a for a in self.axes if a not in "YX" and a != channel]
+        return [self.axes.index(a) for a in [*channel, *middle, "Y", "X"]]
+
+
+def as_image(image: Any) -> Image:
+    """Return an :class:`Image` of an array, or the image itself."""
+    return image if isinstance(image, Image) else Image(image)

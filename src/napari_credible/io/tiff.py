@@ -1,0 +1,182 @@
+"""TIFF, OME-TIFF and ImageJ TIFF through tifffile, with axes, voxel size and units."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_credible.io.image import Image
+
+_AXES = "TZCYX"
+_RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
+_NAMES = {
+    "": "pixel", "um": "micrometer", "µm": "micrometer", "μm": "micrometer", "\\u00b5m": "micrometer",
+    "micron": "micrometer", "microns": "micrometer", "nm": "nanometer", "mm": "millimeter",
+    "cm": "centimeter", "inch": "inch", "s": "second", "sec": "second", "ms": "millisecond",
+    "min": "minute", "pixels": "pixel", "reference frame": "pixel", "pm": "picometer", "m": "meter",
+    "å": "angstrom",
+}  # fmt: skip
+_OME_SHORT = {
+    "micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "centimeter": "cm", "meter": "m",
+    "picometer": "pm", "angstrom": "Å", "second": "s", "millisecond": "ms", "minute": "min",
+    "inch": "in", "pixel": "pixel",
+}  # fmt: skip
+RECORD = "napari-credible"
+
+
+def read_tiff(path: Path) -> Image:
+    """Read the first series of a TIFF file.
+
+    Raises
+    ------
+    ValueError
+        Where the file is no TIFF or is damaged.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _image(file, path)
+    except (tifffile.TiffFileError, IndexError) as error:
+        raise ValueError(f"{path.name} cannot be read as TIFF: {error}; is the file complete?") from None
+
+
+def _image(file: tifffile.TiffFile, path: Path) -> Image:
+    series = file.series[0]
+    axes = series.axes.upper()
+    sizes: dict[str, tuple[float, str]] = {}
+    header: dict[str, Any] = {}
+    if file.is_ome and file.ome_metadata:
+        sizes, header = _from_ome(file.ome_metadata)
+    elif file.is_imagej and file.imagej_metadata:
+        header = {k: v for k, v in file.imagej_metadata.items() if isinstance(v, (str, int, float))}
+        sizes = _from_imagej(file, header)
+    else:
+        sizes = _from_tags(file)
+    array = series.asarray()
+    if array.ndim != len(axes):
+        axes = ""
+    named = axes or "Q" * array.ndim
+    return Image(
+        array,
+        axes,
+        tuple(sizes.get(a, (1.0, ""))[0] for a in named),
+        tuple(sizes.get(a, (1.0, "pixel"))[1] for a in named),
+        unit=str(header.pop("intensity_unit", "")),
+        header=header,
+        name=path.name.split(".")[0],
+    )
+
+
+def _from_ome(text: str) -> tuple[dict[str, tuple[float, str]], dict[str, Any]]:
+    """Return pixel sizes and what this package recorded in an OME-TIFF."""
+    found = tifffile.xml2dict(text).get("OME", {})
+    image = found.get("Image", {})
+    image = image[0] if isinstance(image, list) else image
+    pixels = image.get("Pixels", {})
+    sizes = {}
+    keys = {a: (f"PhysicalSize{a}", f"PhysicalSize{a}Unit", "µm") for a in "XYZ"}
+    keys["T"] = ("TimeIncrement", "TimeIncrementUnit", "s")
+    for axis, (size, unit, usual) in keys.items():
+        if size in pixels:
+            sizes[axis] = (float(pixels[size]), _unit(pixels.get(unit, usual)))
+    header: dict[str, Any] = {}
+    description = image.get("Description")
+    if isinstance(description, str) and description.startswith("{"):
+        try:
+            header = json.loads(description)
+        except json.JSONDecodeError:
+            header = {"Description": description}
+    return sizes, header
+
+
+def _from_imagej(file: tifffile.TiffFile, header: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+    unit = _unit(header.get("unit", ""))
+    sizes = {axis: (size, unit) for axis, size in _resolution(file).items()}
+    if "spacing" in header:
+        sizes["Z"] = (float(header["spacing"]), unit)
+    if header.get("finterval"):
+        sizes["T"] = (float(header["finterval"]), _unit(header.get("tunit", "s")))
+    return sizes
+
+
+def _from_tags(file: tifffile.TiffFile) -> dict[str, tuple[float, str]]:
+    """Return the resolution of a plain TIFF where it is a length, not dots for a printer."""
+    tag = file.pages[0].tags.get("ResolutionUnit")  # type: ignore[union-attr]
+    unit = _RESOLUTION_UNITS.get(int(tag.value)) if tag else None
+    if unit is None:
+        return {}
+    return {axis: (size, unit) for axis, size in _resolution(file).items() if size != 1 / 72}
+
+
+def _resolution(file: tifffile.TiffFile) -> dict[str, float]:
+    sizes = {}
+    for axis, name in (("X", "XResolution"), ("Y", "YResolution")):
+        tag = file.pages[0].tags.get(name)  # type: ignore[union-attr]
+        if tag is not None and tag.value[0]:
+            sizes[axis] = tag.value[1] / tag.value[0]
+    return sizes
+
+
+def _unit(name: str) -> str:
+    name = str(name).strip()
+    return _NAMES.get(name.lower(), name.lower())
+
+
+def write_tiff(
+    path: Path, image: Image, flags: Any = None, record: Mapping[str, Any] | None = None
+) -> None:
+    """Write an OME-TIFF: the image, then its flags as a second series.
+
+    The record goes into the image's OME description as JSON.
+
+    Raises
+    ------
+    ValueError
+        Where an axis or a header cannot be kept.
+    """
+    foreign = set(image.axes) - set(_AXES + "S")
+    axes = _named(image.axes, foreign, path)
+    description = json.dumps({RECORD: dict(record or {}), "intensity_unit": image.unit})
+    with tifffile.TiffWriter(path, ome=True, bigtiff=image.array.nbytes > 3 * 2**30) as file:
+        options: dict[str, Any] = {"photometric": "rgb" if "S" in axes else "minisblack"}
+        metadata = {"axes": axes, "Name": image.name or "estimate", **_ome_sizes(image, axes)}
+        file.write(
+            np.ascontiguousarray(image.array),
+            metadata={**metadata, "Description": description},
+            **options,
+        )
+        if flags is not None:
+            file.write(
+                np.ascontiguousarray(flags), metadata={**metadata, "Name": "flags"}, **options
+            )
+
+
+def _named(axes: str, foreign: set[str], path: Path) -> str:
+    """Give an axis without a microscopist's name that of time, if there is one such axis."""
+    if not foreign:
+        return axes
+    free = [a for a in "TZ" if a not in axes]
+    if len(foreign) > len(free):
+        raise ValueError(
+            f"{path.name}: OME-TIFF keeps the axes T, Z, C, Y, X, not {axes}; name them: "
+            "Image(array, axes='TZYX')"
+        )
+    for letter, name in zip(sorted(foreign), free, strict=False):
+        axes = axes.replace(letter, name)
+    return axes
+
+
+def _ome_sizes(image: Image, axes: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for axis, size, unit in zip(axes, image.scale, image.axis_units, strict=True):
+        if axis in "XYZ" and (size != 1 or unit != "pixel"):
+            fields[f"PhysicalSize{axis}"] = size
+            fields[f"PhysicalSize{axis}Unit"] = _OME_SHORT.get(unit, unit)
+        elif axis == "T" and unit in ("second", "millisecond", "minute"):
+            fields["TimeIncrement"] = size
+            fields["TimeIncrementUnit"] = _OME_SHORT[unit]
+    return fields

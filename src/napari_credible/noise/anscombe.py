@@ -1,0 +1,162 @@
+r"""The generalised Anscombe transform and its exact unbiased inverse, in photoelectrons.
+
+With z = p + s n, p ~ Poisson(m), n ~ N(0, 1), the transform is
+
+.. math:: f(z) = 2 \sqrt{\max(0,\; z + 3/8 + s^2)} .
+
+Its algebraic inverse is biased at low counts, since E f(z) is not f(E z). The exact unbiased
+inverse maps E f(z) to m, so that a denoiser that finds the mean of the stabilised image finds,
+after it, the mean of the counts.
+
+References
+----------
+.. [1] F. Murtagh, J.-L. Starck, A. Bijaoui, "Image restoration with noise suppression using a
+   multiresolution support", A&AS 112 (1995) 179-189.
+.. [2] M. Makitalo, A. Foi, "Optimal inversion of the generalized Anscombe transformation for
+   Poisson-Gaussian noise", IEEE TIP 22 (2013) 91-103.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+
+Array = NDArray[np.float64]
+
+# 3/8 removes the 1/mean term of the variance (Anscombe, Biometrika 35, 1948).
+_SHIFT = 3 / 8
+# Below this mean the expectation is summed, above it is expanded in moments: at 150 the
+# two differ by less than 1e-6 photoelectrons.
+_SUMMED_BELOW = 150.0
+_LARGEST_MEAN = 1e7
+# Means below zero occur where the offset was a little high; the noise there is the read noise.
+_LOWEST_MEAN_IN_READ_NOISES = 3.0
+# Read noises of a map are tabulated on a grid this fine, in log(1 + s).
+_READ_STEP = 0.02
+
+
+def forward(photoelectrons: ArrayLike, read_noise: ArrayLike = 0.0) -> Array:
+    """Map photoelectrons to values whose noise has standard deviation 1.
+
+    Parameters
+    ----------
+    photoelectrons : array_like, any shape, photoelectrons
+        Counts with the offset removed and divided by the gain; may be negative.
+    read_noise : array_like, broadcastable, photoelectrons
+        Standard deviation s of the readout.
+
+    Returns
+    -------
+    ndarray, float64, no unit
+        Noise standard deviation within 3 % of 1 from a mean of 3 photoelectrons up, or from
+        read noise 1.5 up at any mean. Fainter, and with little read noise, it falls below 1.
+    """
+    inside = np.asarray(photoelectrons, dtype=np.float64) + _SHIFT + np.square(read_noise)
+    return np.asarray(2 * np.sqrt(np.maximum(inside, 0)))
+
+
+def inverse(stabilised: ArrayLike, read_noise: ArrayLike = 0.0) -> Array:
+    """Return the mean m whose transformed counts have mean ``stabilised``.
+
+    Parameters
+    ----------
+    stabilised : array_like, any shape
+        E f(z), as a denoiser estimates it.
+    read_noise : array_like, broadcastable, photoelectrons
+        Standard deviation s of the readout.
+
+    Returns
+    -------
+    ndarray, float64, photoelectrons
+        Within 1e-3 of the exact value for means from 0 to 1e7 (1e-2 where ``read_noise`` is a
+        map). A value below that of no light gives 0 for s = 0, and down to -3 s otherwise.
+    """
+    values = np.asarray(stabilised, dtype=np.float64)
+    read = np.asarray(read_noise, dtype=np.float64)
+    if read.ndim == 0:
+        return _invert(values, float(read))
+    return _invert_map(values, np.broadcast_to(read, np.broadcast_shapes(read.shape, values.shape)))
+
+
+def expectation(mean: ArrayLike, read_noise: float = 0.0) -> Array:
+    """Return E f(z) for means m (photoelectrons, any shape) and read noise s (photoelectrons)."""
+    means = np.asarray(mean, dtype=np.float64)
+    flat = means.ravel()
+    out = np.empty_like(flat)
+    small = flat < _SUMMED_BELOW
+    out[small] = _summed(flat[small], read_noise)
+    out[~small] = _expanded(flat[~small], read_noise)
+    return out.reshape(means.shape)
+
+
+def _summed(means: Array, read: float) -> Array:
+    """Sum over the photoelectrons; a mean below zero shifts the readout alone."""
+    counts = np.arange(int(_SUMMED_BELOW + 12 * np.sqrt(_SUMMED_BELOW)))
+    given_count = _read_out(counts.astype(np.float64), read)
+    light = np.maximum(means, 1e-300)[:, None]
+    weights = np.exp(counts * np.log(light) - light - gammaln(counts + 1))
+    total = weights @ given_count
+    dark = means < 0
+    total[dark] = _read_out(means[dark], read)
+    return np.asarray(total)
+
+
+def _read_out(centres: Array, read: float) -> Array:
+    """Return E 2 sqrt(max(0, c + s n + 3/8 + s^2)), substituting t^2 for the root's argument."""
+    inside = centres + _SHIFT + read**2
+    if read == 0:
+        return np.asarray(2 * np.sqrt(np.maximum(inside, 0)))
+    low, high = (np.sqrt(np.maximum(inside + k * read, 0)) for k in (-9, 9))
+    nodes, weights = np.polynomial.legendre.leggauss(160)
+    t = low[:, None] + (high - low)[:, None] * (nodes + 1) / 2
+    density = np.exp(-0.5 * ((t**2 - inside[:, None]) / read) ** 2) / (read * np.sqrt(2 * np.pi))
+    return np.asarray((4 * t**2 * density) @ weights * (high - low) / 2)
+
+
+def _expanded(means: Array, read: float) -> Array:
+    """Expand the root around its mean to the fourth central moment."""
+    centre = means + _SHIFT + read**2
+    second, third = means + read**2, means
+    fourth = means + 3 * second**2
+    series = (
+        1 - second / (8 * centre**2) + third / (16 * centre**3) - 5 * fourth / (128 * centre**4)
+    )
+    return np.asarray(2 * np.sqrt(centre) * series)
+
+
+@lru_cache(maxsize=512)
+def _table(read: float) -> tuple[Array, Array]:
+    """Return E f on a grid of means, and the correction to D^2/4 - 1/8 - s^2 there."""
+    dark = np.linspace(-_LOWEST_MEAN_IN_READ_NOISES * read, 0, 40, endpoint=False)
+    light = np.expm1(np.linspace(0, np.log1p(_LARGEST_MEAN), 900))
+    means = np.concatenate([dark if read else dark[:0], light])
+    values = expectation(means, read)
+    return values, means - _asymptote(values, read)
+
+
+def _asymptote(values: Array, read: ArrayLike) -> Array:
+    return np.asarray(values**2 / 4 - 1 / 8 - np.square(read))
+
+
+def _invert(values: Array, read: float) -> Array:
+    stabilised, correction = _table(read)
+    # A value below the table's first stays there: nothing is darker than no light.
+    reached = np.maximum(values, stabilised[0])
+    return _asymptote(reached, read) + np.interp(reached, stabilised, correction)
+
+
+def _invert_map(values: Array, read: Array) -> Array:
+    """Interpolate between the two nearest tabulated read noises at each pixel."""
+    position = np.log1p(read) / _READ_STEP
+    below = np.floor(position)
+    share = position - below
+    values = np.broadcast_to(values, read.shape)
+    out = np.zeros(read.shape)
+    for node in np.unique(np.concatenate([below.ravel(), below.ravel() + 1])):
+        weight = np.where(below == node, 1 - share, np.where(below + 1 == node, share, 0.0))
+        used = weight > 0
+        out[used] += weight[used] * _invert(values[used], float(np.expm1(node * _READ_STEP)))
+    return out

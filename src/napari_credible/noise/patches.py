@@ -1,0 +1,150 @@
+"""Mean-variance points of one image: the noise seen through filters that structure avoids.
+
+Small patches of an image lie near a subspace of few dimensions; white noise fills all of
+them alike. The patch directions with the least variance therefore hold almost only noise, and
+its variance is read there, at the pixels where the other directions show least structure.
+
+References
+----------
+.. [1] S. Pyatykh, J. Hesser, L. Zheng, "Image noise level estimation by principal component
+   analysis", IEEE TIP 22 (2013) 687-699.
+.. [2] A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, "Practical Poissonian-Gaussian noise
+   modeling and fitting for single-image raw-data", IEEE TIP 17 (2008) 1737-1754.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_SIDE = 5
+# Quiet directions read the noise, busy ones tell where structure is; the mean is neither.
+_QUIET, _BUSY = 4, 14
+_KEPT_SHARE = 0.3
+_MOST_PATCHES = 400_000
+_SMALLEST_BIN = 400
+_BINS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Mean-variance points and what their patches showed.
+
+    Attributes
+    ----------
+    means, variances, errors : ndarray, shape (n,)
+        ADU, ADU squared, and the standard error of each variance.
+    correlation : float
+        Quietest over median variance of the patch directions among flat patches: near 1 for
+        white noise, small where neighbouring pixels share their noise.
+    """
+
+    means: Array
+    variances: Array
+    errors: Array
+    correlation: float
+
+
+def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Points:
+    """Return the mean-variance points of planes, shape (n, Y, X), of one detector.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (n, Y, X), ADU
+        Y and X at least 16.
+    usable : ndarray of bool, shape (n, Y, X)
+        False at saturated or non-finite pixels; patches that hold one are left out.
+    rng : numpy Generator
+        Chooses patches where there are more than 400 000.
+    """
+    patches = _patches(planes, usable, rng)
+    mean = patches.mean(1)
+    centred = patches - mean[:, None]
+    # Where light varies, noise does too: dividing by its rough size lets faint and bright
+    # patches speak alike when the directions are chosen.
+    directions = _directions(centred / _rough_noise(mean, centred)[:, None])
+    quiet = centred @ directions[:, :_QUIET]
+    energy = np.square(centred @ directions[:, -_BUSY:]).sum(1)
+    order = np.argsort(mean, kind="stable")
+    bins = _bins(mean[order], order)
+    rows = [_point(mean, quiet, energy, chosen) for chosen in bins]
+    means, variances, errors = (np.array(column) for column in zip(*rows, strict=True))
+    good = variances > 0
+    return Points(
+        means[good], variances[good], errors[good], _whiteness(centred, energy, bins)
+    )
+
+
+def _patches(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    window = (1, _SIDE, _SIDE)
+    views = np.lib.stride_tricks.sliding_window_view(planes, window)
+    complete = np.lib.stride_tricks.sliding_window_view(usable, window).all((-3, -2, -1))
+    places = np.flatnonzero(complete)
+    if len(places) > _MOST_PATCHES:
+        places = np.sort(rng.choice(places, _MOST_PATCHES, replace=False))
+    return views[np.unravel_index(places, complete.shape)].reshape(len(places), -1)
+
+
+def _rough_noise(mean: Array, centred: Array) -> Array:
+    """Return a smooth, rough noise size of each patch: the low quantile of its bin's spread."""
+    spread = centred.std(1)
+    edges = np.quantile(mean, np.linspace(0, 1, 17))
+    place = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, 15)
+    floors = np.array([np.quantile(spread[place == k], 0.2) if (place == k).any() else 0 for k in range(16)])
+    positive = floors[floors > 0]
+    return np.maximum(floors, positive.min() if positive.size else 1.0)[place]
+
+
+def _directions(patches: Array) -> Array:
+    """Return the patch directions without the mean, quietest first, shape (25, 24)."""
+    flat = np.square(patches).sum(1)
+    calm = patches[flat <= np.quantile(flat, 0.7)]
+    _, vectors = np.linalg.eigh(calm.T @ calm)
+    return np.asarray(vectors[:, 1:])
+
+
+def _bins(sorted_means: Array, order: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Split patches by mean: half of the edges by number, half by distance, none too small."""
+    count = len(order)
+    by_number = np.linspace(0, count, _BINS // 2 + 1).astype(int)
+    low, high = sorted_means[[int(0.001 * count), int(0.999 * (count - 1))]]
+    by_distance = np.searchsorted(sorted_means, np.linspace(low, high, _BINS // 2 + 1))
+    edges = np.unique(np.concatenate([by_number, by_distance]))
+    kept = [0]
+    for edge in edges[1:]:
+        if edge - kept[-1] >= _SMALLEST_BIN:
+            kept.append(int(edge))
+    kept[-1] = count
+    return [order[a:b] for a, b in zip(kept, kept[1:], strict=False)]
+
+
+def _point(mean: Array, quiet: Array, energy: Array, chosen: NDArray[np.intp]) -> tuple[float, float, float]:
+    """Return mean, variance and its error of the calmest patches of a bin."""
+    calm = chosen[energy[chosen] <= np.quantile(energy[chosen], _KEPT_SHARE)]
+    squares = np.square(quiet[calm])
+    variance = _clipped_mean(squares)
+    # Neighbouring patches overlap: about every fifth is news.
+    freedom = max(len(calm) * _QUIET / 5, 2)
+    return float(mean[calm].mean()), variance, variance * np.sqrt(2 / freedom)
+
+
+def _clipped_mean(squares: Array) -> float:
+    """Return the mean of squared noise, edges that slipped through left out."""
+    limit, shrink = 9.0, 0.97334  # E[z^2 | z^2 < 9] of a standard normal z
+    variance = float(np.median(squares)) / 0.45494
+    for _ in range(8):
+        inside = squares[squares < limit * variance]
+        if not inside.size:
+            break
+        variance = float(inside.mean()) / shrink
+    return variance
+
+
+def _whiteness(centred: Array, energy: Array, bins: list[NDArray[np.intp]]) -> float:
+    calm = np.concatenate([b[energy[b] <= np.quantile(energy[b], 0.25)] for b in bins])
+    values = np.linalg.eigvalsh(centred[calm].T @ centred[calm])[1:]
+    return float(values[:3].mean() / np.median(values)) if values[-1] > 0 else 0.0

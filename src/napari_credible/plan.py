@@ -1,0 +1,138 @@
+"""Decide device, precision and tiles before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from napari_credible.io.image import Image
+from napari_credible.recipe import Recipe
+from napari_credible.tiling import Grid
+
+# A larger tile is hardly faster, and Cancel waits for a tile to end.
+_LARGEST_CORE = 1536
+# For a callable that does not say how far it looks.
+_UNKNOWN_REACH, _FEATHER = 64, 16
+_UNKNOWN_BYTES_PER_PIXEL = 2000
+_SHARE_OF_MEMORY = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do.
+
+    Attributes
+    ----------
+    device : str
+        Where the network runs.
+    bfloat16 : bool
+        Whether its layers run in bfloat16.
+    grid : Grid
+        The tiles of one plane.
+    channels, planes : int
+        Channels, and planes of each.
+    memory : int
+        Bytes that the largest tile takes, beside the image and the result.
+    """
+
+    device: str
+    bfloat16: bool
+    grid: Grid
+    channels: int
+    planes: int
+    memory: int
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles of the whole run."""
+        return len(self.grid.tiles()) * self.channels * self.planes
+
+    def describe(self) -> str:
+        """Return the plan in one sentence."""
+        planes = self.channels * self.planes
+        precision = "bfloat16" if self.bfloat16 else "float32"
+        return (
+            f"{planes} plane{'s' if planes > 1 else ''} in {self.tiles} tile"
+            f"{'s' if self.tiles > 1 else ''} on {self.device} in {precision}, "
+            f"about {self.memory / 2**30:.2f} GiB at a time"
+        )
+
+
+def plan(
+    recipe: Recipe, image: Image, denoiser: Callable[..., Any], memory: int | None = None
+) -> Plan:
+    """Return what :func:`napari_credible.run.steps` will do, computing nothing.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What was asked.
+    image : Image
+        Only its shape is looked at.
+    denoiser : Denoiser
+        Only its reach, stride and appetite are looked at.
+    memory : int, optional
+        Bytes that may be used; half of what is free where not given.
+    """
+    device = chosen_device(recipe.device)
+    ordered = image.ordered().shape
+    channels = ordered[0] if image.channel_axis else 1
+    budget = memory or int(_SHARE_OF_MEMORY * free_memory(device))
+    appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
+    grid = _grid(ordered[-2:], denoiser, budget // appetite)
+    return Plan(
+        device=device,
+        bfloat16=recipe.precision == "bfloat16" or (recipe.precision == "auto" and device == "cuda"),
+        grid=grid,
+        channels=channels,
+        planes=prod(ordered[:-2]) // channels,
+        memory=grid.largest() * appetite,
+    )
+
+
+def chosen_device(asked: str | None) -> str:
+    """Return the device that was asked for, or the fastest one.
+
+    Raises
+    ------
+    ValueError
+        Where the machine has no such device.
+    """
+    import torch
+
+    have = ["cpu"]
+    if torch.backends.mps.is_available():
+        have.insert(0, "mps")
+    if torch.cuda.is_available():
+        have.insert(0, "cuda")
+    if asked is None:
+        return have[0]
+    if asked.split(":")[0] not in have:
+        raise ValueError(f"this machine has no device {asked!r}; choose one of {', '.join(have)}")
+    return asked
+
+
+def free_memory(device: str) -> int:
+    """Return the bytes that are free on a device."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def _grid(shape: tuple[int, int], denoiser: Callable[..., Any], pixels: int) -> Grid:
+    """Return the fewest tiles that fit into ``pixels`` read at once."""
+    reach = getattr(denoiser, "reach", None)
+    feather = _FEATHER if reach is None else 0
+    halo = _UNKNOWN_REACH if reach is None else int(reach)
+    stride = int(getattr(denoiser, "stride", 1))
+    core = -(-_LARGEST_CORE // stride) * stride
+    grid = Grid((shape[0], shape[1]), (core, core), halo, feather, stride)
+    while grid.largest() > pixels:
+        grid = grid.halved()
+    return grid

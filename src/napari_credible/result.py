@@ -1,0 +1,86 @@
+"""What came out of a run, and everything needed to get it again."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_credible.flags import describe
+from napari_credible.io.image import Image
+from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came out.
+
+    Attributes
+    ----------
+    estimate : ndarray of float32, the input's shape, input units
+        Pixels flagged NOT_FINITE or SATURATED hold the input's value.
+    flags : ndarray of uint8, the input's shape
+        Sums of :class:`napari_credible.flags.Flag` bits.
+    recipe : Recipe
+        With the noise as used, so that running it again measures nothing anew.
+    noise : tuple of NoiseModel
+        One for each channel, with the evidence of its measurement.
+    source : Image
+        What went in, without its pixels being copied.
+    weights : str
+        SHA-256 of the network's weights; empty for a denoiser without any.
+    citations : tuple of str
+        Of the methods that were used.
+    posterior : None
+        A posterior is drawn by ``sample``, not by ``denoise``.
+    versions : dict of str to str
+        Of this package, torch, numpy and Python.
+    """
+
+    estimate: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    recipe: Recipe
+    noise: tuple[Gaussian | PoissonGaussian, ...]
+    source: Image
+    weights: str = ""
+    citations: tuple[str, ...] = ()
+    posterior: None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run."""
+        return self.recipe.seed
+
+    @property
+    def image(self) -> Image:
+        """The estimate with the input's axes, scale, units and header."""
+        return self.source.with_array(self.estimate)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Every doubt in words: of the noise measurement, then of single pixels."""
+        measured = [d for model in self.noise if model.evidence for d in model.evidence.doubts]
+        return [*dict.fromkeys(measured), *describe(self.flags)]
+
+    def record(self) -> dict[str, Any]:
+        """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
+        return {
+            "recipe": json.loads(self.recipe.to_json()),
+            "versions": self.versions,
+            "weights_sha256": self.weights,
+            "doubts": self.doubts,
+            "citations": list(self.citations),
+        }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions on which numbers depend."""
+    packages = {name: version(name) for name in ("napari-credible", "torch", "numpy")}
+    return {**packages, "python": platform.python_version()}
