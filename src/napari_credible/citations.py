@@ -11,19 +11,21 @@ _STABILISED = (
     'Poisson-Gaussian noise", IEEE TIP 22 (2013) 91-103.'
 )
 _MEASURED = (
-    'A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, "Practical Poissonian-Gaussian noise modeling '
-    'and fitting for single-image raw-data", IEEE TIP 17 (2008) 1737-1754.',
+    'A. Foi, M. Trimeche, V. Katkovnik, K. Egiazarian, "Practical Poissonian-Gaussian noise '
+    'modeling and fitting for single-image raw-data", IEEE TIP 17 (2008) 1737-1754.',
     'S. Pyatykh, J. Hesser, L. Zheng, "Image noise level estimation by principal component '
     'analysis", IEEE TIP 22 (2013) 687-699.',
 )
 _DENOISERS = {
-    "wavelet": 'S. G. Chang, B. Yu, M. Vetterli, "Adaptive wavelet thresholding for image denoising '
-    'and compression", IEEE TIP 9 (2000) 1532-1546.',
+    "wavelet": 'S. G. Chang, B. Yu, M. Vetterli, "Adaptive wavelet thresholding for image '
+    'denoising and compression", IEEE TIP 9 (2000) 1532-1546.',
     "tv": 'L. Rudin, S. Osher, E. Fatemi, "Nonlinear total variation based noise removal '
     'algorithms", Physica D 60 (1992) 259-268.',
-    "nlm": 'A. Buades, B. Coll, J.-M. Morel, "A non-local algorithm for image denoising", CVPR (2005).',
-    "unet": 'S. Mohan, Z. Kadkhodaie, E. Simoncelli, C. Fernandez-Granda, "Robust and interpretable '
-    'blind image denoising via bias-free convolutional neural networks", ICLR (2020).',
+    "nlm": 'A. Buades, B. Coll, J.-M. Morel, "A non-local algorithm for image denoising", '
+    "CVPR (2005).",
+    "unet": 'S. Mohan, Z. Kadkhodaie, E. Simoncelli, C. Fernandez-Granda, "Robust and '
+    'interpretable blind image denoising via bias-free convolutional neural networks", '
+    "ICLR (2020).",
 }
 
 

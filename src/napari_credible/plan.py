@@ -84,7 +84,8 @@ def plan(
     grid = _grid(ordered[-2:], denoiser, budget // appetite)
     return Plan(
         device=device,
-        bfloat16=recipe.precision == "bfloat16" or (recipe.precision == "auto" and device == "cuda"),
+        bfloat16=recipe.precision == "bfloat16"
+        or (recipe.precision == "auto" and device == "cuda"),
         grid=grid,
         channels=channels,
         planes=prod(ordered[:-2]) // channels,

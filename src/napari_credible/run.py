@@ -268,9 +268,7 @@ def _model(recipe: Recipe, image: Image, channel: int, channels: int, ordered: A
     """Return the noise model of a channel: given, or measured."""
     noise = recipe.noise
     if noise is None:
-        return estimate_noise(
-            Image(ordered[channel], header=image.header), seed=recipe.seed
-        )
+        return estimate_noise(Image(ordered[channel], header=image.header), seed=recipe.seed)
     if isinstance(noise, tuple):
         if len(noise) != channels:
             raise ValueError(

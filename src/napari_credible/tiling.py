@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,9 @@ class Grid:
     stride: int = 1
 
     def tiles(self) -> list[Tile]:
-        """Return the tiles, row by row; together their weights are 1 at every pixel."""
+        """Return the tiles, row by row; each pixel is written by at least one."""
         rows, columns = (
-            _spans(length, core, self)
-            for length, core in zip(self.shape, self.core, strict=True)
+            _spans(length, core, self) for length, core in zip(self.shape, self.core, strict=True)
         )
         return [Tile(row, column) for row in rows for column in columns]
 
@@ -102,15 +102,15 @@ class Span:
 
     def weight(self, like: Tensor) -> Tensor:
         """Return the weight of each written pixel: 1, and a ramp over each shared border."""
-        place = torch.arange(self.write_start, self.write_stop, dtype=like.dtype, device=like.device)
-        weight = torch.ones_like(place)
+        place = like.new_tensor(range(self.write_start, self.write_stop))
+        weight = like.new_ones(len(place))
         for border, edge, sign in (
             (self.start, self.write_start, 1),
             (self.stop, self.write_stop, -1),
         ):
             width = 2 * abs(border - edge)
             if width:
-                weight = torch.minimum(weight, (sign * (place - edge) + 0.5) / width)
+                weight = weight.minimum(sign * (place - edge + 0.5) / width)
         return weight
 
 
@@ -126,17 +126,20 @@ class Joined:
     """A plane that tiles are added to."""
 
     def __init__(self, plane: Tensor) -> None:
-        self._sum = torch.zeros(plane.shape, dtype=torch.float32, device=plane.device)
+        self._sum = plane.new_zeros(plane.shape)
+        self._weight = plane.new_zeros(plane.shape)
 
     def add(self, tile: Tile, found: Tensor) -> None:
         """Add what was found for the tile's read region, weighted."""
         part = found[tile.rows.inside, tile.columns.inside]
         weight = tile.rows.weight(part)[:, None] * tile.columns.weight(part)[None]
-        self._sum[tile.rows.write, tile.columns.write] += weight * part
+        place = (tile.rows.write, tile.columns.write)
+        self._sum[place] += weight * part
+        self._weight[place] += weight
 
     def plane(self) -> Tensor:
         """Return the joined plane."""
-        return self._sum
+        return self._sum / self._weight
 
 
 def read(plane: Tensor, tile: Tile) -> Tensor:

@@ -1,4 +1,4 @@
-"""Does a user's own callable keep the contract of a denoiser?"""
+"""Tell whether a user's own callable keeps the contract of a denoiser."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ is sigma, in the units of x, used?
         raise ValueError("the denoiser changed its input in place; let it work on x.clone()")
     _check_same(denoiser(noisy, _SIGMA), found, "answers differently each time; call net.eval()")
     _check_same(
-        denoiser(noisy, torch.full((2,), _SIGMA)), found, "differs for sigma as a number and as (B,)"
+        denoiser(noisy, torch.full((2,), _SIGMA)),
+        found,
+        "differs for sigma as a number and as (B,)",
     )
     _check_same(
         denoiser(noisy[:1], _SIGMA),

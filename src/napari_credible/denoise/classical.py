@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -37,13 +37,15 @@ class Wavelet:
         return _each_plane(x, sigma, self._plane)
 
     def _plane(self, plane: Plane, sigma: float) -> Plane:
-        def shrink(image: Any, **_: Any) -> Any:
-            return restoration.denoise_wavelet(
-                image, sigma=sigma, wavelet="db2", rescale_sigma=False, method="BayesShrink"
+        places = [(y, x) for y in range(self.shifts + 1) for x in range(self.shifts + 1)]
+        total = np.zeros_like(plane)
+        for place in places:
+            moved = np.roll(plane, place, (0, 1))
+            shrunk = restoration.denoise_wavelet(
+                moved, sigma=sigma, wavelet="db2", rescale_sigma=False, method="BayesShrink"
             )
-
-        averaged = restoration.cycle_spin(plane, shrink, max_shifts=self.shifts, num_workers=1)
-        return np.asarray(averaged, dtype=np.float32)
+            total += np.roll(shrunk, (-place[0], -place[1]), (0, 1))
+        return total / np.float32(len(places))
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class NonLocalMeans:
        CVPR (2005).
     """
 
-    strength: Annotated[float, Knob(0, 10, "sigma", "how unlike averaged patches may be")] = 0.6
+    strength: Annotated[float, Knob(0, 10, "sigma", "how unlike averaged patches may be")] = 0.75
     patch: Annotated[int, Knob(3, 15, "pixels", "side of a patch")] = 5
     distance: Annotated[int, Knob(1, 30, "pixels", "largest distance of a patch")] = 9
 
@@ -113,7 +115,7 @@ def by_name(name: str) -> Denoiser:
 def _each_plane(
     x: Tensor, sigma: float | Tensor, denoise: Callable[[Plane, float], Plane]
 ) -> Tensor:
-    """Denoise plane by plane; scikit-image is made for values near [0, 1], so each is scaled there."""
+    """Denoise plane by plane, each scaled to [0, 1], for which scikit-image is made."""
     each = levels(x, sigma)
     out = torch.empty_like(x)
     for b, level in enumerate(each.tolist()):

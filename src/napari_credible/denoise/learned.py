@@ -77,7 +77,8 @@ class Learned:
         rows, columns = x.shape[-2:]
         padded = _mirrored(x, self.stride)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=self.bfloat16):
-            return self.net(padded, sigma)[..., :rows, :columns]
+            noise: Tensor = self.net(padded, sigma)
+        return noise[..., :rows, :columns]
 
 
 def _mirrored(x: Tensor, stride: int) -> Tensor:

@@ -37,7 +37,9 @@ def load_denoiser(name_or_path: str | Path) -> Denoiser:
             raise ValueError(f"{path} has no model card; put {card.name} beside it")
         return _load(read_card(card), path)
     known = ", ".join([*cards(), *CLASSICAL])
-    raise ValueError(f"no denoiser {name!r}; the shipped ones are {known}, or give a .safetensors file")
+    raise ValueError(
+        f"no denoiser {name!r}; the shipped ones are {known}, or give a .safetensors file"
+    )
 
 
 def _load(card: Card, path: Path) -> Denoiser:
@@ -56,7 +58,8 @@ def _load(card: Card, path: Path) -> Denoiser:
     shape = UNetShape(tuple(card.shape["widths"]), int(card.shape["blocks"]))
     net = UNet(shape)
     net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
-    net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    net.eval().requires_grad_(False)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Learned(net, card)
 
 

@@ -39,7 +39,8 @@ def levels(x: Tensor, sigma: float | Tensor) -> Tensor:
     level = torch.as_tensor(sigma, dtype=x.dtype, device=x.device)
     if level.ndim > 1 or (level.ndim == 1 and len(level) not in (1, len(x))):
         raise ValueError(
-            f"sigma has shape {tuple(level.shape)} for {len(x)} images; give one number, or one each"
+            f"sigma has shape {tuple(level.shape)} for {len(x)} images; "
+            "give one number, or one each"
         )
     if not bool(torch.isfinite(level).all()) or bool((level < 0).any()):
         raise ValueError(f"sigma is {sigma}; give a finite number of at least 0")

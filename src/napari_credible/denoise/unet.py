@@ -18,6 +18,7 @@ References
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -58,13 +59,11 @@ class UNet(nn.Module):
         self.head = _conv(5, widths[0])
         self.down = nn.ModuleList(_level(w, shape.blocks) for w in widths[:-1])
         self.shrink = nn.ModuleList(
-            nn.Conv2d(w, v, 2, stride=2, bias=False)
-            for w, v in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(w, v, 2, stride=2, bias=False) for w, v in pairwise(widths)
         )
         self.bottom = _level(widths[-1], shape.blocks)
         self.grow = nn.ModuleList(
-            nn.ConvTranspose2d(v, w, 2, stride=2, bias=False)
-            for w, v in zip(widths, widths[1:], strict=False)
+            nn.ConvTranspose2d(v, w, 2, stride=2, bias=False) for w, v in pairwise(widths)
         )
         self.up = nn.ModuleList(_level(w, shape.blocks) for w in widths[:-1])
         self.tail = _conv(widths[0], 4)
@@ -73,15 +72,15 @@ class UNet(nn.Module):
     @property
     def stride(self) -> int:
         """Sides of the input must be multiples of this many pixels."""
-        return int(2 ** len(self.shape.widths))
+        return 1 << len(self.shape.widths)
 
     @property
     def reach(self) -> int:
         """Pixels beyond which an input pixel cannot change an output pixel."""
         depth = len(self.shape.widths)
         convolutions = 2 * self.shape.blocks
-        levels = sum(2 * convolutions * 2 ** (k + 1) for k in range(depth - 1))
-        bottom = convolutions * 2**depth
+        levels = sum(2 * convolutions << (k + 1) for k in range(depth - 1))
+        bottom = convolutions << depth
         ends = 2 * 2
         # Each change of resolution lets a pixel speak for its whole cell.
         return levels + bottom + ends + self.stride
@@ -102,7 +101,8 @@ class UNet(nn.Module):
         features = self.bottom(features)
         for level_net, grow in zip(reversed(self.up), reversed(self.grow), strict=True):
             features = level_net(grow(features) + kept.pop())
-        return F.pixel_shuffle(self.tail(features).float(), 2)
+        noise: Tensor = F.pixel_shuffle(self.tail(features).float(), 2)
+        return noise
 
 
 class _Residual(nn.Module):
@@ -115,7 +115,8 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the block's correction to ``x``."""
-        return x + self.second(F.relu(self.first(x)))
+        changed: Tensor = x + self.second(F.relu(self.first(x)))
+        return changed
 
 
 def _conv(n_in: int, n_out: int) -> nn.Conv2d:

@@ -1,0 +1,1 @@
+"""The napari front: asks, starts, shows. The only room that imports napari and Qt."""

@@ -118,9 +118,9 @@ def _kind(path: Path) -> tuple[str, ...]:
 
 
 def _read_picture(path: Path) -> Image:
-    from skimage import io
+    from skimage.io import imread
 
-    array = io.imread(path)
+    array = imread(path)
     return Image(array, "YXS" if array.ndim == 3 else "YX", name=path.stem)
 
 

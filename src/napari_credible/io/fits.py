@@ -14,8 +14,9 @@ from napari_credible.io.image import Image
 
 # These describe the old array, and astropy writes them anew.
 _STRUCTURE = (
-    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "BZERO", "BSCALE",
-    "BLANK", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX", "EXTNAME", "EXTVER", "INHERIT", "ZIMAGE",
+    "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "BZERO",
+    "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX", "EXTNAME", "EXTVER", "INHERIT",
+    "ZIMAGE",
 )  # fmt: skip
 _HISTORY_WIDTH = 68
 
@@ -38,7 +39,9 @@ def read_fits(path: Path) -> list[Image]:
             with fits.open(path, memmap=False) as hdus:
                 found = [_image(hdu, path, k) for k, hdu in enumerate(hdus) if _is_image(hdu)]
     except OSError as error:
-        raise ValueError(f"{path.name} cannot be read as FITS: {error}; is the file complete?") from None
+        raise ValueError(
+            f"{path.name} cannot be read as FITS: {error}; is the file complete?"
+        ) from None
     if not found:
         raise ValueError(f"{path.name} holds no image of two or more axes, only tables or headers")
     return found
@@ -48,9 +51,7 @@ def _astropy() -> Any:
     try:
         from astropy.io import fits
     except ImportError:
-        raise ValueError(
-            "FITS files need astropy: pip install 'napari-credible[fits]'"
-        ) from None
+        raise ValueError("FITS files need astropy: pip install 'napari-credible[fits]'") from None
     return fits
 
 

@@ -53,7 +53,9 @@ class Image:
             object.__setattr__(self, "array", np.asarray(self.array))
         ndim = self.array.ndim
         if not self.axes:
-            object.__setattr__(self, "axes", "".join("PORQ"[-k] for k in range(ndim - 2, 0, -1)) + "YX")
+            object.__setattr__(
+                self, "axes", "".join("PORQ"[-k] for k in range(ndim - 2, 0, -1)) + "YX"
+            )
         object.__setattr__(self, "scale", tuple(self.scale) or (1.0,) * ndim)
         object.__setattr__(self, "axis_units", tuple(self.axis_units) or ("pixel",) * ndim)
         self._check(ndim)
@@ -61,12 +63,13 @@ class Image:
     def _check(self, ndim: int) -> None:
         if np.dtype(self.array.dtype).kind not in _KINDS:
             raise ValueError(
-                f"the image holds {self.array.dtype} values; give integers or floating-point numbers"
+                f"the image holds {self.array.dtype} values; "
+                "give integers or floating-point numbers"
             )
         if ndim < 2 or len(self.axes) != ndim or len(set(self.axes)) != ndim:
             raise ValueError(
-                f"axes {self.axes!r} do not name the {ndim} dimensions of shape {self.array.shape}; "
-                "give one letter each, Y and X among them, such as 'TZYX'"
+                f"axes {self.axes!r} do not name the {ndim} dimensions of shape "
+                f"{self.array.shape}; give one letter each, Y and X among them, such as 'TZYX'"
             )
         if not {"Y", "X"} <= set(self.axes):
             raise ValueError(f"axes {self.axes!r} lack Y or X; name the two axes of a picture so")
@@ -78,9 +81,9 @@ class Image:
         sides = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
         if min(sides) < _LEAST_SIDE:
             raise ValueError(
-                f"a plane of {sides[0]} x {sides[1]} pixels (shape {self.array.shape}, axes {self.axes}) "
-                f"is below {_LEAST_SIDE} a side; if the last axis counts colours, say so: "
-                "Image(array, axes='YXS')"
+                f"a plane of {sides[0]} x {sides[1]} pixels (shape {self.array.shape}, "
+                f"axes {self.axes}) is below {_LEAST_SIDE} a side; "
+                "if the last axis counts colours, say so: Image(array, axes='YXS')"
             )
 
     @property

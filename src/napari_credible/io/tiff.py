@@ -15,11 +15,11 @@ from napari_credible.io.image import Image
 _AXES = "TZCYX"
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 _NAMES = {
-    "": "pixel", "um": "micrometer", "µm": "micrometer", "μm": "micrometer", "\\u00b5m": "micrometer",
-    "micron": "micrometer", "microns": "micrometer", "nm": "nanometer", "mm": "millimeter",
-    "cm": "centimeter", "inch": "inch", "s": "second", "sec": "second", "ms": "millisecond",
-    "min": "minute", "pixels": "pixel", "reference frame": "pixel", "pm": "picometer", "m": "meter",
-    "å": "angstrom",
+    "": "pixel", "pixels": "pixel", "reference frame": "pixel", "inch": "inch", "å": "angstrom",
+    "um": "micrometer", "µm": "micrometer", "μm": "micrometer", "\\u00b5m": "micrometer",
+    "micron": "micrometer", "microns": "micrometer", "pm": "picometer", "nm": "nanometer",
+    "mm": "millimeter", "cm": "centimeter", "m": "meter", "s": "second", "sec": "second",
+    "ms": "millisecond", "min": "minute",
 }  # fmt: skip
 _OME_SHORT = {
     "micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "centimeter": "cm", "meter": "m",
@@ -41,7 +41,9 @@ def read_tiff(path: Path) -> Image:
         with tifffile.TiffFile(path) as file:
             return _image(file, path)
     except (tifffile.TiffFileError, IndexError) as error:
-        raise ValueError(f"{path.name} cannot be read as TIFF: {error}; is the file complete?") from None
+        raise ValueError(
+            f"{path.name} cannot be read as TIFF: {error}; is the file complete?"
+        ) from None
 
 
 def _image(file: tifffile.TiffFile, path: Path) -> Image:
@@ -93,7 +95,9 @@ def _from_ome(text: str) -> tuple[dict[str, tuple[float, str]], dict[str, Any]]:
     return sizes, header
 
 
-def _from_imagej(file: tifffile.TiffFile, header: Mapping[str, Any]) -> dict[str, tuple[float, str]]:
+def _from_imagej(
+    file: tifffile.TiffFile, header: Mapping[str, Any]
+) -> dict[str, tuple[float, str]]:
     unit = _unit(header.get("unit", ""))
     sizes = {axis: (size, unit) for axis, size in _resolution(file).items()}
     if "spacing" in header:

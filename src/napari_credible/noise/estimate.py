@@ -66,11 +66,15 @@ def estimate_noise(
     usable = finite if limit is None else finite & (planes < limit)
     planes = np.where(usable, planes, 0.0)
     _refuse_what_tells_nothing(planes, usable)
-    points = _repeat_points(planes, usable) if repeats else points_of(
-        planes, usable, np.random.default_rng(seed)
+    points = (
+        _repeat_points(planes, usable)
+        if repeats
+        else points_of(planes, usable, np.random.default_rng(seed))
     )
     doubts = _doubts(points, usable, finite)
-    if points.variances.size and np.sqrt(np.median(points.variances)) < _STEP * _step(planes[usable]):
+    if points.variances.size and np.sqrt(np.median(points.variances)) < _STEP * _step(
+        planes[usable]
+    ):
         doubts.append(_COARSE)
     if len(points.means) < 3:
         return _gaussian(points, [*doubts, _FLAT], "repeats" if repeats else "image")
@@ -121,8 +125,9 @@ def _refuse_what_tells_nothing(planes: Array, usable: NDArray[np.bool_]) -> None
     share = usable.mean()
     if share < 0.05:
         raise ValueError(
-            f"only {share:.1%} of the pixels are finite and below saturation, too few to measure "
-            "the noise; give noise=Gaussian(sigma) or noise=PoissonGaussian(gain, offset, read_noise)"
+            f"only {share:.1%} of the pixels are finite and below saturation, too few to "
+            "measure the noise; give noise=Gaussian(sigma) or "
+            "noise=PoissonGaussian(gain, offset, read_noise)"
         )
     values = planes[usable]
     if values.min() == values.max():
@@ -195,7 +200,8 @@ def _poisson(
             # The line asks for an offset; the darkest level is the largest that it allows.
             offset = max(float(points.means.min()), -intercept / line.slope)
         doubts.append(
-            f"one image cannot tell offset from read noise: the offset is taken as {offset:.4g} ADU; "
+            f"one image cannot tell offset from read noise: the offset is taken as "
+            f"{offset:.4g} ADU; "
             "give the offset of a dark frame to know both"
         )
     variance = line.at(offset)
@@ -204,7 +210,9 @@ def _poisson(
     errors = {
         "gain": line.slope_error,
         "offset": float("inf"),
-        "read_noise": spread / (2 * read_noise) if read_noise**2 > spread else float(np.sqrt(spread)),
+        "read_noise": spread / (2 * read_noise)
+        if read_noise**2 > spread
+        else float(np.sqrt(spread)),
     }
     return PoissonGaussian(
         line.slope, offset, read_noise, evidence=_evidence(source, errors, doubts, points)
@@ -225,7 +233,11 @@ def _with_header(
     if not knows_offset:
         offset = line.pivot - (line.level - read_noise**2) / gain
         offset = min(offset, float(points.means.min()))
-    errors = {"gain": 0.0, "read_noise": 0.0, "offset": float(np.sqrt(line.covariance[1, 1])) / gain}
+    errors = {
+        "gain": 0.0,
+        "read_noise": 0.0,
+        "offset": float(np.sqrt(line.covariance[1, 1])) / gain,
+    }
     missing = [d for d in (stated.evidence.doubts if stated.evidence else ()) if "offset" not in d]
     evidence = _evidence("header", errors, [*doubts, *missing], points)
     return PoissonGaussian(gain, offset, read_noise, evidence=evidence)
@@ -234,6 +246,4 @@ def _with_header(
 def _evidence(
     source: str, errors: Mapping[str, float], doubts: list[str], points: Points
 ) -> Evidence:
-    return Evidence(
-        source, errors, tuple(doubts), points.means, points.variances, points.errors
-    )
+    return Evidence(source, errors, tuple(doubts), points.means, points.variances, points.errors)

@@ -66,12 +66,27 @@ class _Numbers:
         return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in _knobs(type(self)))
 
     def __hash__(self) -> int:
-        return hash((type(self), *(np.asarray(getattr(self, n)).tobytes() for n in _knobs(type(self)))))
+        return hash(
+            (type(self), *(np.asarray(getattr(self, n)).tobytes() for n in _knobs(type(self))))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and the parameters as plain JSON values."""
         numbers = {n: np.asarray(getattr(self, n)).tolist() for n in _knobs(type(self))}
         return {"kind": type(self).__name__, **numbers}
+
+    def in_words(self) -> str:
+        """Return kind and parameters, with the standard errors of those that were measured."""
+        evidence: Evidence | None = getattr(self, "evidence", None)
+        errors = evidence.errors if evidence else {}
+        parts = []
+        for name in _knobs(type(self)):
+            value = getattr(self, name)
+            shown = f"{value:.4g}" if isinstance(value, float) else "a map"
+            known = 0 < errors.get(name, 0.0) < np.inf
+            parts.append(f"{name} {shown}" + (f" ± {errors[name]:.2g}" if known else ""))
+        source = f" (from the {evidence.source})" if evidence else ""
+        return f"{type(self).__name__}: {', '.join(parts)}{source}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +126,7 @@ class Gaussian(_Numbers):
 
 @dataclass(frozen=True, eq=False)
 class PoissonGaussian(_Numbers):
-    """Photoelectrons that are counted, amplified and read: gain Poisson(p) + N(offset, read_noise^2).
+    """Photoelectrons counted, amplified and read: gain Poisson(p) + N(offset, read_noise^2).
 
     Parameters
     ----------
@@ -143,7 +158,9 @@ class PoissonGaussian(_Numbers):
     def variance(self, light: ArrayLike) -> Array:
         """Return gain (light - offset) + read_noise^2, in ADU squared."""
         light = np.asarray(light, dtype=np.float64)
-        return np.asarray(self.gain * np.maximum(light - self.offset, 0) + np.square(self.read_noise))
+        return np.asarray(
+            self.gain * np.maximum(light - self.offset, 0) + np.square(self.read_noise)
+        )
 
     def photoelectrons(self, light: ArrayLike) -> Array:
         """Return the mean number of photoelectrons of ``light`` (ADU)."""
@@ -167,7 +184,10 @@ class PoissonGaussian(_Numbers):
 
 def model_from_dict(values: dict[str, Any]) -> Gaussian | PoissonGaussian:
     """Rebuild a model from :meth:`to_dict`; unknown kinds and fields are refused."""
-    kinds = {"Gaussian": Gaussian, "PoissonGaussian": PoissonGaussian}
+    kinds: dict[str, type[Gaussian] | type[PoissonGaussian]] = {
+        "Gaussian": Gaussian,
+        "PoissonGaussian": PoissonGaussian,
+    }
     numbers = dict(values)
     kind = kinds.get(str(numbers.pop("kind", None)))
     if kind is None:

@@ -15,6 +15,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,9 +75,7 @@ def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
     rows = [_point(mean, quiet, energy, chosen) for chosen in bins]
     means, variances, errors = (np.array(column) for column in zip(*rows, strict=True))
     good = variances > 0
-    return Points(
-        means[good], variances[good], errors[good], _whiteness(centred, energy, bins)
-    )
+    return Points(means[good], variances[good], errors[good], _whiteness(centred, energy, bins))
 
 
 def _patches(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Array:
@@ -86,7 +85,8 @@ def _patches(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator)
     places = np.flatnonzero(complete)
     if len(places) > _MOST_PATCHES:
         places = np.sort(rng.choice(places, _MOST_PATCHES, replace=False))
-    return views[np.unravel_index(places, complete.shape)].reshape(len(places), -1)
+    chosen: Array = views[np.unravel_index(places, complete.shape)]
+    return chosen.reshape(len(places), -1)
 
 
 def _rough_noise(mean: Array, centred: Array) -> Array:
@@ -94,9 +94,11 @@ def _rough_noise(mean: Array, centred: Array) -> Array:
     spread = centred.std(1)
     edges = np.quantile(mean, np.linspace(0, 1, 17))
     place = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, 15)
-    floors = np.array([np.quantile(spread[place == k], 0.2) if (place == k).any() else 0 for k in range(16)])
+    floors = np.array(
+        [np.quantile(spread[place == k], 0.2) if (place == k).any() else 0 for k in range(16)]
+    )
     positive = floors[floors > 0]
-    return np.maximum(floors, positive.min() if positive.size else 1.0)[place]
+    return np.asarray(np.maximum(floors, positive.min() if positive.size else 1.0)[place])
 
 
 def _directions(patches: Array) -> Array:
@@ -119,10 +121,12 @@ def _bins(sorted_means: Array, order: NDArray[np.intp]) -> list[NDArray[np.intp]
         if edge - kept[-1] >= _SMALLEST_BIN:
             kept.append(int(edge))
     kept[-1] = count
-    return [order[a:b] for a, b in zip(kept, kept[1:], strict=False)]
+    return [order[a:b] for a, b in pairwise(kept)]
 
 
-def _point(mean: Array, quiet: Array, energy: Array, chosen: NDArray[np.intp]) -> tuple[float, float, float]:
+def _point(
+    mean: Array, quiet: Array, energy: Array, chosen: NDArray[np.intp]
+) -> tuple[float, float, float]:
     """Return mean, variance and its error of the calmest patches of a bin."""
     calm = chosen[energy[chosen] <= np.quantile(energy[chosen], _KEPT_SHARE)]
     squares = np.square(quiet[calm])

@@ -1,0 +1,1 @@
+"""Make the weights: data, noise, the loop, export."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ _PHOTOGRAPHIC_SIGMA = 80 / 255
 class Folder:
     """Images of one kind, read once and kept in their own integer type."""
 
-    images: list[NDArray[np.generic]]
+    images: list[NDArray[np.integer[Any]]]
     share: float
     stars: bool = False
 
@@ -57,7 +58,7 @@ class Mixture:
         y, x = (rng.integers(n - side + 1) for n in image.shape)
         crop = image[y : y + side, x : x + side].astype(np.float32)
         crop /= np.iinfo(image.dtype).max
-        crop = np.rot90(crop, rng.integers(4))
+        crop = np.rot90(crop, int(rng.integers(4)))
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
         if folder.stars and rng.random() < 0.5:
@@ -79,10 +80,10 @@ def draw_sigma(rng: Generator, count: int) -> NDArray[np.float32]:
 
 def read_folder(path: Path, share: float, *, stars: bool = False, least_side: int = 128) -> Folder:
     """Read every single-channel PNG and TIFF below ``path`` whose sides allow a crop."""
-    from skimage import io
+    from skimage.io import imread
 
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    images = [io.imread(p) for p in files]
+    images = [imread(p) for p in files]
     images = [i for i in images if i.ndim == 2 and min(i.shape) >= least_side]
     if not images:
         raise ValueError(
@@ -120,4 +121,4 @@ def _with_stars(rng: Generator, crop: NDArray[np.float32]) -> NDArray[np.float32
         peak = min(1.0, 0.02 * rng.pareto(1.0) + 0.02)
         column, row = (np.exp(-0.5 * ((axis - c) / width) ** 2) for c in (y, x))
         field = field + (peak * np.outer(column, row)).astype(np.float32)
-    return np.minimum(field, np.float32(1))
+    return np.asarray(np.minimum(field, np.float32(1)))

@@ -77,7 +77,9 @@ class State:
     pixels: float = 0.0
 
 
-def train(plan: Plan, shape: UNetShape, data: Mixture, folder: Path, device: str) -> Iterator[State]:
+def train(
+    plan: Plan, shape: UNetShape, data: Mixture, folder: Path, device: str
+) -> Iterator[State]:
     """Train, or go on from the checkpoint in ``folder``; yield at every checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "plan.json").write_text(json.dumps({**asdict(plan), "shape": shape.to_dict()}))
@@ -125,11 +127,15 @@ def save(state: State, path: Path) -> None:
 
 def _start(plan: Plan, shape: UNetShape, device: str) -> State:
     torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
-    net = UNet(shape).to(device, memory_format=torch.channels_last)
-    average = UNet(shape).to(device, memory_format=torch.channels_last)
+    net = _placed(UNet(shape), device)
+    average = _placed(UNet(shape), device)
     average.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4, fused=True)
     return State(net, average, optimiser)
+
+
+def _placed(net: UNet, device: str) -> UNet:
+    return net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _load(state: State, path: Path) -> None:
@@ -150,7 +156,7 @@ def _step(state: State, plan: Plan, data: Mixture, device: str) -> float:
         noise = state.net(noisy, sigma)
     loss = weighted_error(noisy - noise, clean, sigma)
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
     state.optimiser.step()
     _average(state, plan.ema)
@@ -163,9 +169,7 @@ def _step(state: State, plan: Plan, data: Mixture, device: str) -> float:
 def _average(state: State, decay: float) -> None:
     """Move the averaged weights, faster while the run is young."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
-    torch._foreach_lerp_(
-        list(state.average.parameters()), list(state.net.parameters()), 1 - decay
-    )
+    torch._foreach_lerp_(list(state.average.parameters()), list(state.net.parameters()), 1 - decay)
 
 
 def _log(folder: Path, state: State, plan: Plan, losses: list[float], seconds: float) -> None:
@@ -177,4 +181,6 @@ def _log(folder: Path, state: State, plan: Plan, losses: list[float], seconds: f
             writer.writerow(["step", "pixels", "rate", "loss", "seconds"])
         rate = plan.rate_at(state.pixels / plan.pixels)
         mean = sum(losses) / len(losses)
-        writer.writerow([state.step, f"{state.pixels:.4g}", f"{rate:.3g}", f"{mean:.5g}", round(seconds)])
+        writer.writerow(
+            [state.step, f"{state.pixels:.4g}", f"{rate:.3g}", f"{mean:.5g}", round(seconds)]
+        )

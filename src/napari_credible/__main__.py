@@ -1,0 +1,241 @@
+"""The command line: the front door's words, for files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_credible.io.files import check_writable, read_all, write
+from napari_credible.io.image import Image
+from napari_credible.noise.evidence import Evidence
+from napari_credible.recipe import Recipe
+from napari_credible.result import Result
+
+app = typer.Typer(
+    name="napari-credible",
+    help="Denoise scientific images, and say how sure each pixel is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS or PNG file.")]
+Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif or .fits file.")]
+Noise = Annotated[
+    str,
+    typer.Option(
+        "--noise",
+        help="auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units.",
+    ),
+]
+Name = Annotated[str, typer.Option("--denoiser", help="A name of 'models', or a weights file.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps.")]
+Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
+Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")]
+
+
+@app.command()
+def denoise(
+    source: In,
+    output: Out,
+    noise: Noise = "auto",
+    denoiser: Name = "unet",
+    seed: Seed = 0,
+    device: Device = None,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Denoise IN and write the estimate, its flags and its recipe to OUT."""
+    recipe = Recipe.of(
+        noise=parsed_noise(noise), denoiser=denoiser, seed=seed, device=device, method="denoise"
+    )
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")],
+    source: In,
+    output: Out,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a saved RECIPE on IN."""
+    if not recipe.is_file():
+        raise ValueError(f"there is no file {recipe}")
+    asked = Recipe.from_json(recipe.read_text(encoding="utf-8"))
+    _carry_out(asked, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+def noise(
+    source: In,
+    repeats: Annotated[bool, typer.Option(help="The first axis counts exposures.")] = False,
+    offset: Annotated[float | None, typer.Option(help="Counts without light, ADU.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    axes: Axes = "",
+    hdu: Hdu = "",
+) -> None:
+    """Measure the noise of IN: model, parameters with their errors, doubts."""
+    from napari_credible.noise import estimate_noise
+
+    image = opened(source, axes, hdu)
+    ordered = image.ordered() if image.channel_axis else image.ordered()[None]
+    found = [
+        estimate_noise(Image(channel, header=image.header), offset=offset, repeats=repeats)
+        for channel in ordered
+    ]
+    if as_json:
+        print(json.dumps([{**m.to_dict(), "errors": _finite(m.evidence)} for m in found]))
+        return
+    for number, model in enumerate(found):
+        print(f"channel {number}: " * (len(found) > 1) + model.in_words())
+
+
+@app.command()
+def models() -> None:
+    """List the shipped denoisers."""
+    from napari_credible.denoise import cards, denoisers
+
+    for name, about in denoisers().items():
+        print(f"{name:10} {about}")
+        card = cards().get(name)
+        if card is not None:
+            print(f"{'':10} {card.parameters:,} parameters, licence {card.licence}")
+            for test, values in card.psnr.items():
+                levels = ", ".join(f"{db:.2f} dB at {sigma}/255" for sigma, db in values.items())
+                print(f"{'':10} {test}: {levels}")
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
+        "demo-output"
+    ),
+    show: Annotated[bool, typer.Option(help="Open napari if there is a display.")] = True,
+) -> None:
+    """Denoise the three embedded samples, and say where the results and a picture are."""
+    from napari_credible.demo import denoise_samples, open_napari
+
+    results = denoise_samples(output, _with_bar)
+    if show:
+        open_napari(results)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; bad input ends with one sentence and exit code 2."""
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except (ValueError, MemoryError) as error:
+        print(f"napari-credible: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(
+            f"napari-credible: {error.filename or 'file'}: {error.strerror or error}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+def parsed_noise(text: str) -> Any:
+    """Return the noise model that ``text`` spells, or None for ``auto``."""
+    from napari_credible.noise import Gaussian, PoissonGaussian
+
+    kind, _, numbers = text.partition(":")
+    if text == "auto":
+        return None
+    try:
+        values = [float(value) for value in numbers.split(",")]
+    except ValueError:
+        values = []
+    if kind == "gaussian" and len(values) == 1:
+        return Gaussian(*values)
+    if kind == "poisson-gaussian" and 1 <= len(values) <= 3:
+        return PoissonGaussian(*values)
+    raise ValueError(
+        f"--noise {text}: write auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]]"
+    )
+
+
+def opened(source: Path, axes: str = "", hdu: str = "") -> Image:
+    """Return the image of a file that the options choose."""
+    images = read_all(source)
+    image = images[0]
+    if hdu:
+        named = {str(i.header.get("_hdu", k)): i for k, i in enumerate(images)}
+        named |= {i.name.lower(): i for i in images}
+        if hdu.lower() not in named:
+            raise ValueError(f"{source.name} has no image HDU {hdu}; it has {', '.join(named)}")
+        image = named[hdu.lower()]
+    if axes:
+        image = Image(
+            image.array,
+            axes.upper(),
+            image.scale,
+            image.axis_units,
+            image.unit,
+            image.header,
+            image.name,
+        )
+    return image
+
+
+def _carry_out(
+    recipe: Recipe, source: Path, output: Path, axes: str, hdu: str, overwrite: bool, quiet: bool
+) -> None:
+    """Check everything that can be checked, then run, then write."""
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if output.exists() and output.samefile(source):
+        raise ValueError(f"{output} is the input; choose another name")
+    image = opened(source, axes, hdu)
+    result = _with_bar(recipe, image, quiet)
+    write(output, result.image, flags=result.flags, record=result.record())
+    if not quiet:
+        for model in result.noise:
+            print(model.in_words())
+        for doubt in result.doubts:
+            print(f"  note: {doubt}")
+        print(f"wrote {output}")
+
+
+def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
+    """Exhaust the run's steps behind a progress bar."""
+    from tqdm import tqdm
+
+    from napari_credible.run import steps
+
+    going = steps(recipe, image)
+    with tqdm(disable=quiet, unit="tile", leave=False) as bar:
+        while True:
+            try:
+                step = next(going)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            bar.total = step.total
+            bar.set_description(step.doing, refresh=False)
+            bar.update(step.done - bar.n)
+
+
+def _finite(evidence: Evidence | None) -> dict[str, float | None]:
+    errors = evidence.errors if evidence else {}
+    return {name: error if error != float("inf") else None for name, error in errors.items()}
+
+
+if __name__ == "__main__":
+    main()
