@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from impostors import BROKEN
 
 import napari_credible as nc
+from impostors import BROKEN
 from napari_credible.denoise.catalogue import cards
 from napari_credible.denoise.oracles import GaussianPrior, MixturePrior
 

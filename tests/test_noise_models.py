@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from impostors import AlgebraicInverse, AsymptoticInverse, InverseGain
 
+from impostors import AlgebraicInverse, AsymptoticInverse, InverseGain
 from napari_credible.noise import Gaussian, PoissonGaussian, anscombe
 from napari_credible.noise.models import model_from_dict
 

@@ -76,7 +76,11 @@ def run(
     """Run a saved RECIPE on IN."""
     if not recipe.is_file():
         raise ValueError(f"there is no file {recipe}")
-    asked = Recipe.from_json(recipe.read_text(encoding="utf-8"))
+    try:
+        text = recipe.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{recipe.name} is not text; give a recipe in JSON") from None
+    asked = Recipe.from_json(text)
     _carry_out(asked, source, output, axes, hdu, overwrite, quiet)
 
 

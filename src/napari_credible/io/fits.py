@@ -96,9 +96,13 @@ def write_fits(
 ) -> None:
     """Write the image with its header, its flags as an HDU and its record as HISTORY and JSON.
 
-    The scale of an image that did not come from FITS goes into CDELT and CUNIT.
+    The scale of an image that did not come from FITS goes into CDELT and CUNIT. Y and X become
+    the last axes, as FITS programs show them.
     """
     fits = _astropy()
+    if image.axes[-2:] != "YX":
+        flags = None if flags is None else image.with_array(flags).planar().array
+        image = image.planar()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = _header(fits, image)
@@ -106,9 +110,9 @@ def write_fits(
         if record:
             for start in range(0, len(text), _HISTORY_WIDTH):
                 header.add_history(text[start : start + _HISTORY_WIDTH])
-        hdus = fits.HDUList([fits.PrimaryHDU(_planar(image), header)])
+        hdus = fits.HDUList([fits.PrimaryHDU(np.ascontiguousarray(image.array), header)])
         if flags is not None:
-            hdus.append(fits.ImageHDU(_planar(image.with_array(flags)), name="FLAGS"))
+            hdus.append(fits.ImageHDU(np.ascontiguousarray(flags), name="FLAGS"))
         if record:
             column = fits.Column("JSON", f"{len(text.encode())}A", array=np.array([text]))
             hdus.append(fits.BinTableHDU.from_columns([column], name="RECIPE"))
@@ -133,11 +137,6 @@ def _header(fits: Any, image: Image) -> Any:
     if image.unit:
         header["BUNIT"] = image.unit
     return header
-
-
-def _planar(image: Image) -> Any:
-    """Return the array in big-endian order, as FITS keeps it, Y and X last."""
-    return np.ascontiguousarray(image.ordered() if image.axes[-2:] != "YX" else image.array)
 
 
 def recorded(path: Path) -> dict[str, Any]:

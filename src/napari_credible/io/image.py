@@ -100,6 +100,17 @@ class Image:
         """Return the array with the channel axis first, if any, and Y and X last: a view."""
         return self.array.transpose(self._order())
 
+    def planar(self) -> Image:
+        """Return the image with its axes in the order of :meth:`ordered`."""
+        order = self._order()
+        return replace(
+            self,
+            array=self.ordered(),
+            axes="".join(self.axes[k] for k in order),
+            scale=tuple(self.scale[k] for k in order),
+            axis_units=tuple(self.axis_units[k] for k in order),
+        )
+
     def back(self, array: Any) -> Any:
         """Return an array in the order of :meth:`ordered` in the order of the image."""
         return array.transpose(np.argsort(self._order()))
