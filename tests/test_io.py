@@ -46,7 +46,7 @@ def test_there_and_back(tmp_path, image, suffix):
     path = tmp_path / f"a b{suffix}"
     nc.write(path, image, flags=np.ones(image.shape, np.uint8), record=RECORD)
     back = nc.read(path)
-    if "fits" in suffix:
+    if "fits" in suffix and image.axes[-2:] != "YX":
         image = image.planar()
     np.testing.assert_array_equal(back.array, image.array)
     assert back.axes == image.axes

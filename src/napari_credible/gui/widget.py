@@ -165,10 +165,10 @@ class DenoiseWidget(Container):  # type: ignore[misc]
         else:
             show_error(f"{type(error).__name__}: {error}")
 
-    def _end(self) -> None:
+    def _end(self, stopped: bool) -> None:
         self._job = None
         self._busy(False)
-        if self._status.value.startswith("Stopping"):
+        if stopped:
             self._say("Stopped; nothing was added.")
 
     def _busy(self, busy: bool) -> None:
