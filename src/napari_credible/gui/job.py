@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -81,8 +82,8 @@ class Job:
         self._stopped = False
         if self._abandoned:
             return
-        if isinstance(outcome, Exception):
-            self._on_error(outcome)
+        if isinstance(outcome, _Failure):
+            self._on_error(outcome.error)
         else:
             self._on_result(outcome)
 
@@ -97,9 +98,14 @@ class Job:
             self._bar = None
 
 
+@dataclass(frozen=True)
+class _Failure:
+    error: Exception
+
+
 def _guarded(steps: Callable[[], Generator[Any, None, Any]]) -> Generator[Any, None, Any]:
-    """Return an exception as an outcome: a worker would raise it again in the event loop."""
+    """Return an exception in a box: a worker would raise it again in the event loop."""
     try:
         return (yield from steps())
     except Exception as error:
-        return error
+        return _Failure(error)
