@@ -132,12 +132,13 @@ class DenoiseWidget(Container):  # type: ignore[misc]
     def _step(self, progress: Progress, seconds: float) -> None:
         self._bar.max = max(progress.total, 1)
         self._bar.value = progress.done
-        left = ""
-        if progress.done:
-            left = (
-                f", about {seconds / progress.done * (progress.total - progress.done):.0f} s left"
-            )
-        self._say(f"{progress.doing}: {progress.done} of {progress.total} tiles{left}")
+        if not progress.done:
+            self._say(f"{progress.doing} …")
+            return
+        left = seconds / progress.done * (progress.total - progress.done)
+        self._say(
+            f"{progress.doing}: {progress.done} of {progress.total} tiles, about {left:.0f} s left"
+        )
 
     def _add(self, result: Result, layer: ImageLayer, attributes: dict[str, Any]) -> None:
         """Add the result above its input, or on top where the input is gone."""

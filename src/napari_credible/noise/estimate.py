@@ -26,6 +26,8 @@ _CORRELATED_BELOW = 0.25
 _HEADER_AGREES_WITHIN = 0.3
 # Rounding alone has a standard deviation of 1/sqrt(12) of a step.
 _STEP = 12**-0.5
+# A background that fills this share of the image is taken to be without light.
+_DARK_SHARE = 0.3
 
 
 def estimate_noise(
@@ -41,8 +43,9 @@ def estimate_noise(
         states GAIN and RDNOISE is used where the image does not contradict it.
     offset : float, optional, ADU
         Counts without light, from a dark frame or the camera's manual. One image shows only
-        ``read_noise**2 - gain * offset``: without it the darkest level is taken where a
-        straight line through the noise demands an offset, and 0 elsewhere.
+        ``read_noise**2 - gain * offset`` well: without it the skewness of the noise and the
+        darkest level decide, with a standard error, where a straight line through the noise
+        demands an offset; elsewhere it is taken as 0.
     repeats : bool
         The first axis counts exposures of one unchanging scene. Then texture cannot mislead.
     seed : int
@@ -153,9 +156,22 @@ def _repeat_points(planes: Array, usable: NDArray[np.bool_]) -> Points:
     freedom = np.array([(len(planes) - 1) * len(b) for b in bins])
     level = np.array([variances[b].mean() for b in bins])
     mean = np.array([means[b].mean() for b in bins])
-    error = level * np.sqrt(2 / freedom)
-    noisy = level > 0
-    return Points(mean[noisy], level[noisy], error[noisy], 1.0)
+    thirds, third_errors = _repeat_thirds(frames, means, bins, level)
+    errors = level * np.sqrt(2 / freedom)
+    points = Points(mean, level, errors, thirds, third_errors).where(level > 0)
+    return points.with_dark_share(means, len(frames)) if len(points.means) else points
+
+
+def _repeat_thirds(
+    frames: Array, means: Array, bins: list[NDArray[np.intp]], level: Array
+) -> tuple[Array, Array]:
+    """Return the unbiased third cumulant of each bin and its error; silent for two exposures."""
+    count = len(frames)
+    if count < 3:
+        return np.zeros(len(bins)), np.full(len(bins), np.inf)
+    cubes = ((frames - means) ** 3).sum(0) * count / ((count - 1) * (count - 2))
+    errors = [np.sqrt(15 * v**3 / (count * len(b))) for v, b in zip(level, bins, strict=True)]
+    return np.array([cubes[b].mean() for b in bins]), np.array(errors)
 
 
 def _doubts(points: Points, usable: NDArray[np.bool_], finite: NDArray[np.bool_]) -> list[str]:
@@ -193,30 +209,46 @@ def _gaussian(points: Points, doubts: list[str], source: str) -> Gaussian:
 def _poisson(
     line: Line, points: Points, offset: float | None, doubts: list[str], source: str
 ) -> PoissonGaussian:
-    intercept, intercept_error = line.at(0.0), line.error_at(0.0)
+    offset_error = 0.0
     if offset is None:
-        offset = 0.0
-        if intercept < -2 * intercept_error:
-            # The line asks for an offset; the darkest level is the largest that it allows.
-            offset = max(float(points.means.min()), -intercept / line.slope)
+        offset, offset_error = _offset(line, points)
         doubts.append(
-            f"one image cannot tell offset from read noise: the offset is taken as "
-            f"{offset:.4g} ADU; "
-            "give the offset of a dark frame to know both"
+            "offset and read noise are hardly told apart without a dark frame: the offset is taken "
+            f"as {offset:.4g} ADU; give it if you know it"
         )
-    variance = line.at(offset)
-    read_noise = float(np.sqrt(max(variance, 0.0)))
-    spread = line.error_at(offset)
+    variance = max(line.at(offset), 0.0)
+    read_noise = float(np.sqrt(variance))
+    spread = float(np.hypot(line.error_at(offset), line.slope * offset_error))
     errors = {
         "gain": line.slope_error,
-        "offset": float("inf"),
-        "read_noise": spread / (2 * read_noise)
-        if read_noise**2 > spread
-        else float(np.sqrt(spread)),
+        "offset": offset_error,
+        "read_noise": spread / (2 * read_noise) if variance > spread else float(np.sqrt(spread)),
     }
-    return PoissonGaussian(
-        line.slope, offset, read_noise, evidence=_evidence(source, errors, doubts, points)
-    )
+    evidence = _evidence(source, errors, doubts, points)
+    return PoissonGaussian(line.slope, offset, read_noise, evidence=evidence)
+
+
+def _offset(line: Line, points: Points) -> tuple[float, float]:
+    """Return the counts without light, and their standard error.
+
+    Where the line passes above zero no offset is called for. Else it lies between the level at
+    which the line has no variance left and the darkest level seen; within these the skewness
+    of the noise speaks: its third cumulant is gain^2 (mean - offset), and reading adds none.
+    Before it has spoken, the darkest level is believed to be without light as far as a share
+    of the image lies there.
+    """
+    lowest, highest = -line.at(0.0) / line.slope, float(points.means.min())
+    if line.at(0.0) > -2 * line.error_at(0.0):
+        return 0.0, 0.0
+    highest = max(highest, lowest)
+    belief = 0.5 + 0.5 * min(points.dark / _DARK_SHARE, 1.0)
+    middle = lowest + belief * (highest - lowest)
+    width = max((highest - lowest) / np.sqrt(12), 1e-12)
+    votes = points.means - points.thirds / line.slope**2
+    weights = (line.slope**2 / points.third_errors) ** 2
+    total = weights.sum() + width**-2
+    offset = (weights @ votes + middle * width**-2) / total
+    return float(np.clip(offset, lowest, highest)), float(total**-0.5)
 
 
 def _agrees(stated: PoissonGaussian, line: Line) -> bool:

@@ -14,7 +14,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +29,9 @@ _KEPT_SHARE = 0.3
 _MOST_PATCHES = 400_000
 _SMALLEST_BIN = 400
 _BINS = 32
+# Squared standard deviations beyond which a residual is structure, not noise.
+_SKEW_LIMIT = 20.0
+_LEAST_SKEW = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +42,44 @@ class Points:
     ----------
     means, variances, errors : ndarray, shape (n,)
         ADU, ADU squared, and the standard error of each variance.
+    thirds, third_errors : ndarray, shape (n,)
+        Third cumulant of the noise, ADU cubed, and its standard error: counting skews the
+        noise, reading does not.
     correlation : float
         Quietest over median variance of the patch directions among flat patches: near 1 for
         white noise, small where neighbouring pixels share their noise.
+    dark : float
+        Share of the image that lies at its darkest level.
     """
 
     means: Array
     variances: Array
     errors: Array
-    correlation: float
+    thirds: Array
+    third_errors: Array
+    correlation: float = 1.0
+    dark: float = 0.0
+
+    def where(self, good: NDArray[np.bool_]) -> Points:
+        """Return the points at which ``good`` is True."""
+        return replace(
+            self,
+            means=self.means[good],
+            variances=self.variances[good],
+            errors=self.errors[good],
+            thirds=self.thirds[good],
+            third_errors=self.third_errors[good],
+        )
+
+    def with_dark_share(self, means: Array, averaged: int) -> Points:
+        """Return the points with the share of local ``means`` that lie at the darkest level.
+
+        ``averaged`` values went into each mean; four of its standard deviations above the
+        lowest point is still that level.
+        """
+        lowest = int(self.means.argmin())
+        edge = self.means[lowest] + 4 * np.sqrt(self.variances[lowest] / averaged)
+        return replace(self, dark=float(np.mean(means < edge)))
 
 
 def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Points:
@@ -69,13 +101,19 @@ def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
     # patches speak alike when the directions are chosen.
     directions = _directions(centred / _rough_noise(mean, centred)[:, None])
     quiet = centred @ directions[:, :_QUIET]
+    skewed, weight = _centre_seen(centred, directions[:, :-_BUSY])
     energy = np.square(centred @ directions[:, -_BUSY:]).sum(1)
     order = np.argsort(mean, kind="stable")
     bins = _bins(mean[order], order)
-    rows = [_point(mean, quiet, energy, chosen) for chosen in bins]
-    means, variances, errors = (np.array(column) for column in zip(*rows, strict=True))
+    calm = [b[energy[b] <= np.quantile(energy[b], _KEPT_SHARE)] for b in bins]
+    rows = [(*_point(mean[c], quiet[c]), *_third(skewed[c], quiet[c], weight)) for c in calm]
+    means, variances, errors, thirds, third_errors = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
     good = variances > 0
-    return Points(means[good], variances[good], errors[good], _whiteness(centred, energy, bins))
+    whiteness = _whiteness(centred, energy, bins)
+    points = Points(means, variances, errors, thirds, third_errors, whiteness).where(good)
+    return points.with_dark_share(mean, _SIDE**2) if len(points.means) else points
 
 
 def _patches(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Array:
@@ -124,16 +162,36 @@ def _bins(sorted_means: Array, order: NDArray[np.intp]) -> list[NDArray[np.intp]
     return [order[a:b] for a, b in pairwise(kept)]
 
 
-def _point(
-    mean: Array, quiet: Array, energy: Array, chosen: NDArray[np.intp]
-) -> tuple[float, float, float]:
+def _point(mean: Array, quiet: Array) -> tuple[float, float, float]:
     """Return mean, variance and its error of the calmest patches of a bin."""
-    calm = chosen[energy[chosen] <= np.quantile(energy[chosen], _KEPT_SHARE)]
-    squares = np.square(quiet[calm])
-    variance = _clipped_mean(squares)
+    variance = _clipped_mean(np.square(quiet))
     # Neighbouring patches overlap: about every fifth is news.
-    freedom = max(len(calm) * _QUIET / 5, 2)
-    return float(mean[calm].mean()), variance, variance * np.sqrt(2 / freedom)
+    freedom = max(quiet.size / 5, 2)
+    return float(mean.mean()), variance, variance * np.sqrt(2 / freedom)
+
+
+def _centre_seen(centred: Array, calm: Array) -> tuple[Array, float]:
+    """Return each patch's centre as the calm directions see it, and its share of a third cumulant.
+
+    A filter h of unit norm leaves the variance of white noise as it is, and the third cumulant
+    times the sum of h^3: large where h is close to a single pixel.
+    """
+    centre = np.zeros(_SIDE**2)
+    centre[_SIDE**2 // 2] = 1.0
+    weights = calm @ (calm.T @ centre)
+    weights /= np.linalg.norm(weights)
+    return centred @ weights, float((weights**3).sum())
+
+
+def _third(skewed: Array, quiet: Array, weight: float) -> tuple[float, float]:
+    """Return the third cumulant of the noise of one bin, and its standard error."""
+    variance = _clipped_mean(np.square(quiet))
+    inside = skewed[np.square(skewed) < _SKEW_LIMIT * variance]
+    if not inside.size or abs(weight) < _LEAST_SKEW:
+        return 0.0, np.inf
+    cubes = (inside - inside.mean()) ** 3
+    # Overlapping patches double the error of independent ones.
+    return float(cubes.mean()) / weight, np.sqrt(2 * 15 * variance**3 / len(inside)) / abs(weight)
 
 
 def _clipped_mean(squares: Array) -> float:

@@ -1,0 +1,85 @@
+"""A 2048 x 2048 16-bit frame through the whole run, against the bare network on the same pixels.
+
+Both are timed in turn in one process, the noise given, and the median of the repeats is taken.
+Peak memory is that of a process of its own, without what it held before the call.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import time
+
+import numpy as np
+import torch
+
+import napari_credible as nc
+from napari_credible.plan import plan
+from napari_credible.recipe import Recipe
+from napari_credible.run import run
+
+MODEL = nc.PoissonGaussian(2.0, 100.0, 4.0)
+
+
+def frame(side: int) -> np.ndarray:
+    """Return a noisy 16-bit frame with structure at several scales."""
+    y, x = np.mgrid[:side, :side] / side
+    light = 100 + 2000 * (0.5 + 0.3 * np.sin(40 * x) * np.cos(33 * y) + 0.2 * np.sin(9 * x * y))
+    return np.clip(np.round(MODEL.draw(light, 0)), 0, 65535).astype(np.uint16)
+
+
+def bare(net: torch.nn.Module, pixels: torch.Tensor) -> None:
+    """Call the network alone."""
+    with torch.inference_mode():
+        net(pixels, torch.tensor([0.05]))
+
+
+def peak(queue: multiprocessing.Queue, side: int, whole: bool) -> None:
+    """Report the growth of this process' peak memory over one call, in bytes a pixel."""
+    net = nc.load_denoiser("unet").net
+    image, pixels = frame(side), torch.rand(1, 1, side, side)
+    bare(net, pixels[..., :64, :64])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if whole:
+        run(Recipe(noise=MODEL, denoiser="unet"), nc.Image(image))
+    else:
+        bare(net, pixels)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    queue.put((after - before) * 1024 / side**2)
+
+
+def main() -> None:
+    """Print both speeds, their ratio, and both memories."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=2048)
+    parser.add_argument("--repeats", type=int, default=5)
+    asked = parser.parse_args()
+    image = frame(asked.side)
+    pixels = torch.from_numpy(image.astype(np.float32) / 65535)[None, None]
+    denoiser = nc.load_denoiser("unet")
+    recipe = Recipe(noise=MODEL, denoiser="unet")
+    print(plan(recipe, nc.Image(image), denoiser).describe())
+    times: dict[str, list[float]] = {"bare network": [], "whole run": []}
+    for _ in range(asked.repeats + 1):
+        for name, call in (
+            ("bare network", lambda: bare(denoiser.net, pixels)),
+            ("whole run", lambda: run(recipe, nc.Image(image))),
+        ):
+            start = time.perf_counter()
+            call()
+            times[name].append(time.perf_counter() - start)
+    speed = {n: image.size / statistics.median(t[1:]) / 1e6 for n, t in times.items()}
+    context = multiprocessing.get_context("spawn")
+    for name, value in speed.items():
+        queue = context.Queue()
+        child = context.Process(target=peak, args=(queue, asked.side, name == "whole run"))
+        child.start()
+        print(f"{name:13} {value:6.3f} Mpx/s   {queue.get():6.0f} bytes a pixel at the peak")
+        child.join()
+    print(
+        f"the run reaches {speed['whole run'] / speed['bare network']:.0%} of the network's speed"
+    )
+
+
+if __name__ == "__main__":
+    main()
