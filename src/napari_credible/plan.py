@@ -12,7 +12,7 @@ from napari_credible.recipe import Recipe
 from napari_credible.tiling import Grid
 
 # A larger tile is hardly faster, and Cancel waits for a tile to end.
-_LARGEST_CORE = 1536
+_LARGEST_CORE = 2048
 # For a callable that does not say how far it looks.
 _UNKNOWN_REACH, _FEATHER = 64, 16
 _UNKNOWN_BYTES_PER_PIXEL = 2000

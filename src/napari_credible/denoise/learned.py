@@ -49,7 +49,7 @@ class Learned:
     @property
     def bytes_per_pixel(self) -> int:
         """Peak memory of a call, in bytes a pixel (measured: benchmarks/throughput.py)."""
-        return 10 * self.net.shape.widths[0]
+        return 6 * self.net.shape.widths[0]
 
     def fitted(self, low: float, high: float) -> Learned:
         """Return the same network for an image whose values lie mostly in [low, high]."""
