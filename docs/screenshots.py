@@ -1,6 +1,6 @@
 """Make the pictures of the docs anew, from real runs in a real napari window.
 
-    sh scripts/with-display.sh python docs/screenshots.py
+sh scripts/with-display.sh python docs/screenshots.py
 """
 
 import time

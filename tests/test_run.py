@@ -95,6 +95,14 @@ def test_each_channel_has_its_own_noise(scene):
         nc.denoise(nc.Image(two, "CYX"), [nc.Gaussian(1)] * 3)
 
 
+def test_opacity_is_kept(small):
+    noisy, _, _ = small
+    colours = np.clip(np.stack([noisy / 4] * 3 + [np.full_like(noisy, 255)], -1), 0, 255)
+    found = nc.denoise(nc.Image(colours.astype(np.uint8), "YXS")).estimate
+    assert found.shape == colours.shape
+    np.testing.assert_array_equal(found[..., 3], 255)
+
+
 def test_a_stack_has_one_range_and_one_noise(small):
     """A dark plane in a stack is not stretched: it comes out as it does alone, and dark."""
     noisy, _, model = small

@@ -29,6 +29,8 @@ Steps = Generator["Progress", None, Any]
 _LOW, _HIGH = 0.001, 0.999
 _LOOKED_AT = 8
 _CUSTOM = "custom:"
+# The fourth colour sample is opacity: it has no noise, and is kept.
+_ALPHA = 3
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,10 @@ def steps(
     flags = np.zeros(ordered.shape, dtype=np.uint8)
     models: list[Model] = []
     for channel in range(todo.channels):
+        if channel == _ALPHA and image.channel_axis == "S":
+            estimate[channel] = np.asarray(ordered[channel])
+            models.append(models[0])
+            continue
         yield Progress(channel * todo.tiles // todo.channels, todo.tiles, "measuring the noise")
         model = _model(recipe, image, channel, todo.channels, ordered)
         models.append(model)

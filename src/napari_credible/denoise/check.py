@@ -31,10 +31,11 @@ def check_denoiser(denoiser: Callable[[Tensor, Any], Tensor]) -> None:
 
     Examples
     --------
+    >>> from napari_credible.denoise.oracles import GaussianPrior
     >>> check_denoiser(GaussianPrior(mean=0.5, std=0.2))
     >>> check_denoiser(lambda x, sigma: x)
     Traceback (most recent call last):
-    ValueError: the denoiser leaves all the noise: mean squared error 0.0099 before, 0.0099 after; \
+    ValueError: the denoiser leaves all the noise: mean squared error 0.0100 before, 0.0100 after; \
 is sigma, in the units of x, used?
     """
     clean, noisy = _test_images()
