@@ -17,7 +17,7 @@ LEVEL = {
     "flags": 0, "knob": 0, "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
     "solvers": 20, "samplers": 20, "adapt": 20, "posterior": 30, "jacobian": 30,
     "calibration": 30, "tiling": 40, "stacks": 40, "citations": 50, "recipe": 50, "io": 50,
-    "samples": 55, "result": 55, "plan": 55, "run": 60, "training": 60, "demo": 65,
+    "samples": 55, "result": 55, "plan": 55, "channel": 55, "run": 60, "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
 

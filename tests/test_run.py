@@ -166,7 +166,7 @@ def test_a_lazy_array_is_read_plane_by_plane(small):
     np.testing.assert_array_equal(found, nc.denoise(stack, model).estimate)
 
 
-@pytest.mark.parametrize("memory", [8 * 10**7, 5 * 10**7])
+@pytest.mark.parametrize("memory", [8 * 10**7, 6 * 10**7])
 def test_less_memory_means_smaller_tiles_and_the_same_result(scene, memory, monkeypatch):
     noisy = nc.Gaussian(0.1).draw(scene[:400, :300], 0)
     whole = nc.denoise(noisy, nc.Gaussian(0.1)).estimate

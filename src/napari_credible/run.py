@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import citations
+from napari_credible.channel import filled, flagged, model_of, range_of
 from napari_credible.flags import Flag
 from napari_credible.io.image import Image, as_image
-from napari_credible.noise import Gaussian, PoissonGaussian, estimate_noise
-from napari_credible.noise.saturation import saturation_level
+from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.plan import Plan, plan
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
@@ -25,9 +25,6 @@ Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
 Steps = Generator["Progress", None, Any]
 
-# The image's range for a learned denoiser: values outside it are allowed.
-_LOW, _HIGH = 0.001, 0.999
-_LOOKED_AT = 8
 _CUSTOM = "custom:"
 # The fourth colour sample is opacity: it has no noise, and is kept.
 _ALPHA = 3
@@ -143,7 +140,7 @@ def steps(
             models.append(models[0])
             continue
         yield Progress(channel * todo.tiles // todo.channels, todo.tiles, "measuring the noise")
-        model = _model(recipe, image, channel, todo.channels, ordered)
+        model = model_of(recipe, image, channel, todo.channels, ordered)
         models.append(model)
         yield from _channel(
             ordered[channel], estimate[channel], flags[channel], model, loaded, todo, channel
@@ -172,7 +169,7 @@ def _channel(
 ) -> Steps:
     """Denoise all planes of one channel into ``estimate`` and ``flags``."""
     places = list(np.ndindex(planes.shape[:-2]))
-    limit, low, high = _range(planes, places, model)
+    limit, low, high = range_of(planes, places, model)
     fitted = getattr(denoiser, "fitted", None)
     doubtful = Flag(0)
     if fitted is not None:
@@ -182,8 +179,8 @@ def _channel(
     per_plane = todo.tiles // (todo.channels * todo.planes)
     for number, place in enumerate(places):
         plane = np.asarray(planes[place], dtype=np.float64)
-        flag = _flagged(plane, limit)
-        stabilised = model.stabilise(_filled(plane, flag))
+        flag = flagged(plane, limit)
+        stabilised = model.stabilise(filled(plane, flag))
         done = (channel * todo.planes + number) * per_plane
         found = yield from _plane(stabilised, denoiser, todo, done)
         light = model.restore(found)
@@ -268,68 +265,3 @@ def _name(denoiser: Any) -> str | None:
     if card is not None:
         return str(card.name)
     return _CUSTOM + str(getattr(denoiser, "__qualname__", type(denoiser).__qualname__))
-
-
-def _model(recipe: Recipe, image: Image, channel: int, channels: int, ordered: Any) -> Model:
-    """Return the noise model of a channel: given, or measured."""
-    noise = recipe.noise
-    if noise is None:
-        return estimate_noise(Image(ordered[channel], header=image.header), seed=recipe.seed)
-    if isinstance(noise, tuple):
-        if len(noise) != channels:
-            raise ValueError(
-                f"{len(noise)} noise models for {channels} channels; give one, or one each"
-            )
-        noise = noise[channel]
-    _fits(noise, ordered.shape[-2:])
-    model: Model = noise
-    return model
-
-
-def _fits(model: Model, shape: tuple[int, ...]) -> None:
-    """Refuse a per-pixel map of another size than the planes."""
-    for name, value in model.to_dict().items():
-        size = np.shape(value)
-        if size and size != tuple(shape):
-            raise ValueError(
-                f"the map of {name} has shape {size}, the planes of the image {tuple(shape)}; "
-                "cut the map to the same region of the detector"
-            )
-
-
-def _range(
-    planes: Any, places: list[tuple[int, ...]], model: Model
-) -> tuple[float | None, float, float]:
-    """Return the saturation level, and the range of the stabilised values of a channel."""
-    chosen = np.unique(np.linspace(0, len(places) - 1, _LOOKED_AT).astype(int))
-    raw = np.stack([np.asarray(planes[places[k]]) for k in chosen])
-    limit = saturation_level(raw)
-    values = model.stabilise(np.where(np.isfinite(raw), raw, np.nan))
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        raise ValueError(
-            "no pixel of the image is a finite number; look at the file with another program"
-        )
-    low, high = np.quantile(finite, [_LOW, _HIGH])
-    return limit, float(low), float(high)
-
-
-def _flagged(plane: NDArray[np.float64], limit: float | None) -> NDArray[np.uint8]:
-    flag = np.where(np.isfinite(plane), np.uint8(0), np.uint8(Flag.NOT_FINITE))
-    if limit is not None:
-        flag[np.isfinite(plane) & (plane >= limit)] |= np.uint8(Flag.SATURATED)
-    return flag
-
-
-def _filled(plane: NDArray[np.float64], flag: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Give pixels without a finite value that of the nearest one with."""
-    missing = flag & Flag.NOT_FINITE > 0
-    if not missing.any():
-        return plane
-    if missing.all():
-        return np.zeros_like(plane)
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    filled: NDArray[np.float64] = plane[tuple(nearest)]
-    return filled

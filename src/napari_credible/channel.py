@@ -1,0 +1,86 @@
+"""One channel of an image: its noise model, its range, its pixels in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_credible.flags import Flag
+from napari_credible.io.image import Image
+from napari_credible.noise import Gaussian, PoissonGaussian, estimate_noise
+from napari_credible.noise.saturation import saturation_level
+from napari_credible.recipe import Recipe
+
+Model = Gaussian | PoissonGaussian
+
+# The image's range for a learned denoiser: values outside it are allowed.
+_LOW, _HIGH = 0.001, 0.999
+_LOOKED_AT = 8
+
+
+def model_of(recipe: Recipe, image: Image, channel: int, channels: int, ordered: Any) -> Model:
+    """Return the noise model of a channel: given, or measured."""
+    noise = recipe.noise
+    if noise is None:
+        return estimate_noise(Image(ordered[channel], header=image.header), seed=recipe.seed)
+    if isinstance(noise, tuple):
+        if len(noise) != channels:
+            raise ValueError(
+                f"{len(noise)} noise models for {channels} channels; give one, or one each"
+            )
+        noise = noise[channel]
+    _fits(noise, ordered.shape[-2:])
+    model: Model = noise
+    return model
+
+
+def _fits(model: Model, shape: tuple[int, ...]) -> None:
+    """Refuse a per-pixel map of another size than the planes."""
+    for name, value in model.to_dict().items():
+        size = np.shape(value)
+        if size and size != tuple(shape):
+            raise ValueError(
+                f"the map of {name} has shape {size}, the planes of the image {tuple(shape)}; "
+                "cut the map to the same region of the detector"
+            )
+
+
+def range_of(
+    planes: Any, places: list[tuple[int, ...]], model: Model
+) -> tuple[float | None, float, float]:
+    """Return the saturation level, and the range of the stabilised values of a channel."""
+    chosen = np.unique(np.linspace(0, len(places) - 1, _LOOKED_AT).astype(int))
+    raw = np.stack([np.asarray(planes[places[k]]) for k in chosen])
+    limit = saturation_level(raw)
+    values = model.stabilise(np.where(np.isfinite(raw), raw, np.nan))
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        raise ValueError(
+            "no pixel of the image is a finite number; look at the file with another program"
+        )
+    low, high = np.quantile(finite, [_LOW, _HIGH])
+    return limit, float(low), float(high)
+
+
+def flagged(plane: NDArray[np.float64], limit: float | None) -> NDArray[np.uint8]:
+    """Return the doubts that the values of a plane raise by themselves."""
+    flag = np.where(np.isfinite(plane), np.uint8(0), np.uint8(Flag.NOT_FINITE))
+    if limit is not None:
+        flag[np.isfinite(plane) & (plane >= limit)] |= np.uint8(Flag.SATURATED)
+    return flag
+
+
+def filled(plane: NDArray[np.float64], flag: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Give pixels without a finite value that of the nearest one with."""
+    missing = flag & Flag.NOT_FINITE > 0
+    if not missing.any():
+        return plane
+    if missing.all():
+        return np.zeros_like(plane)
+    from scipy.ndimage import distance_transform_edt
+
+    nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
+    whole: NDArray[np.float64] = plane[tuple(nearest)]
+    return whole
