@@ -224,7 +224,7 @@ def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
     from napari_credible.run import steps
 
     going = steps(recipe, image)
-    with tqdm(disable=quiet, unit="tile", leave=False) as bar:
+    with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
         while True:
             try:
                 step = next(going)
