@@ -69,11 +69,11 @@ def test_summed_and_expanded_expectations_meet():
 
 
 @given(read=st.floats(0, 50), mean=st.floats(0, 1e4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_map_agrees_with_its_value(read, mean):
     stabilised = np.full(4, anscombe.expectation(mean, read))
     found = anscombe.inverse(stabilised, np.full(4, read))
-    assert np.abs(found - mean).max() < 2e-3 + 1e-6 * mean
+    assert np.abs(found - mean).max() < 2e-4 + 1e-8 * mean
 
 
 def test_the_inverse_rises():
@@ -128,7 +128,7 @@ def test_per_pixel_maps_act_pixel_by_pixel():
         stabilised = single.stabilise(counts[place])
         assert whole.stabilise(counts)[place] == pytest.approx(float(stabilised))
         assert whole.restore(whole.stabilise(counts))[place] == pytest.approx(
-            float(single.restore(stabilised)), abs=4e-3 * gain[place]
+            float(single.restore(stabilised)), abs=4e-4 * gain[place]
         )
 
 
