@@ -10,6 +10,7 @@ from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, ProgressB
 from napari.layers import Image as ImageLayer
 from napari.utils.notifications import show_error, show_info
 from napari.viewer import Viewer
+from qtpy.QtCore import Qt
 
 from napari_credible.denoise import denoisers
 from napari_credible.gui.job import Job
@@ -23,6 +24,7 @@ from napari_credible.run import Progress, steps
 _MEASURED, _GAUSSIAN, _POISSON = "measure it", "Gaussian", "Poisson-Gaussian"
 # Sentences wrap; without this the dock takes half of the window.
 _WIDEST = 420
+_SENTENCES_HIGH = 160
 _NO_LAYER = "Open an image, or File > Open Sample > Credible."
 
 
@@ -65,6 +67,8 @@ class DenoiseWidget(Container):  # type: ignore[misc]
             ]
         )  # fmt: skip
         self._status.native.setWordWrap(True)
+        self._status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._status.native.setMinimumHeight(_SENTENCES_HIGH)
         self.native.setMaximumWidth(_WIDEST)
         self._noise.changed.connect(self._show_fields)
         self._denoiser.changed.connect(self._explain)
