@@ -175,7 +175,7 @@ def _invert_map(values: Array, read: Array) -> Array:
     left = table[row, column] * (1 - down) + table[row + 1, column] * down
     right = table[row, column + 1] * (1 - down) + table[row + 1, column + 1] * down
     mean = left * (1 - across) + right * across + t**2 / 4 + t * dark / 2
-    return np.maximum(mean, -_LOWEST_MEAN_IN_READ_NOISES * read)
+    return np.asarray(np.maximum(mean, -_LOWEST_MEAN_IN_READ_NOISES * read))
 
 
 def _map_table(count: int) -> tuple[Array, Array]:
