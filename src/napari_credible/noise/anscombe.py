@@ -57,8 +57,9 @@ def forward(photoelectrons: ArrayLike, read_noise: ArrayLike = 0.0) -> Array:
     Returns
     -------
     ndarray, float64, no unit
-        Noise standard deviation within 3 % of 1 from a mean of 3 photoelectrons up, or from
-        read noise 1.5 up at any mean. Fainter, and with little read noise, it falls below 1.
+        Noise standard deviation within 6 % of 1 from a mean of 2 photoelectrons up, 3 % from 5
+        up. Fainter it is up to 9 % above 1 with a read noise of 1 to 3, and falls with less: to
+        0.85 at 1 photoelectron and 0.47 at 0.2 without any (400 000 draws each).
     """
     inside = np.asarray(photoelectrons, dtype=np.float64) + _SHIFT + np.square(read_noise)
     return np.asarray(2 * np.sqrt(np.maximum(inside, 0)))
