@@ -22,9 +22,9 @@ def main() -> None:
     asked = parser.parse_args()
     data = Mixture(
         [
-            read_folder(asked.natural, 0.6),
-            read_folder(asked.microscopy, 0.22),
-            read_folder(asked.astronomy, 0.18, stars=True),
+            read_folder(asked.natural, 0.66),
+            read_folder(asked.microscopy, 0.19),
+            read_folder(asked.astronomy, 0.15, stars=True),
         ]
     )
     for state in train(Plan(pixels=asked.pixels), UNetShape(), data, asked.out, asked.device):
