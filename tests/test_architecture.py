@@ -11,13 +11,15 @@ import napari_credible
 
 PACKAGE = Path(napari_credible.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GUI_ONLY = {"napari", "magicgui", "qtpy", "superqt"}
+GUI_ONLY = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 # Each room may import from rooms of a smaller number; laws (10) do not import each other.
 LEVEL = {
-    "flags": 0, "knob": 0, "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
+    "flags": 0, "knob": 0, "stopping": 0,
+    "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
     "solvers": 20, "samplers": 20, "adapt": 20, "posterior": 30, "jacobian": 30,
     "calibration": 30, "tiling": 40, "stacks": 40, "citations": 50, "recipe": 50, "io": 50,
-    "samples": 55, "result": 55, "plan": 55, "channel": 55, "run": 60, "training": 60, "demo": 65,
+    "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,
+    "planes": 57, "run": 60, "batch": 62, "options": 65, "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
 

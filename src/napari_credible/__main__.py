@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 from napari_credible.io.files import check_writable, read_all, write
 from napari_credible.io.image import Image
 from napari_credible.noise.evidence import Evidence
+from napari_credible.options import with_recipe
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
 
@@ -25,18 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS or PNG file.")]
-Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif or .fits file.")]
-Noise = Annotated[
-    str,
-    typer.Option(
-        "--noise",
-        help="auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units.",
-    ),
-]
-Name = Annotated[str, typer.Option("--denoiser", help="A name of 'models', or a weights file.")]
-Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
-Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps.")]
+In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
+Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
+SavedRecipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")]
 Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
 Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
@@ -44,28 +36,23 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no 
 
 
 @app.command()
+@with_recipe
 def denoise(
     source: In,
     output: Out,
-    noise: Noise = "auto",
-    denoiser: Name = "unet",
-    seed: Seed = 0,
-    device: Device = None,
+    recipe: Recipe,
     axes: Axes = "",
     hdu: Hdu = "",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Denoise IN and write the estimate, its flags and its recipe to OUT."""
-    recipe = Recipe.of(
-        noise=parsed_noise(noise), denoiser=denoiser, seed=seed, device=device, method="denoise"
-    )
     _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
 
 
 @app.command()
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")],
+    recipe: SavedRecipe,
     source: In,
     output: Out,
     axes: Axes = "",
@@ -74,14 +61,38 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a saved RECIPE on IN."""
-    if not recipe.is_file():
-        raise ValueError(f"there is no file {recipe}")
+    _carry_out(_saved(recipe), source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+def batch(
+    recipe: SavedRecipe,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of the files to be run.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="For results.")],
+    pattern: Annotated[str, typer.Option(help="Of the files' names.")] = "*",
+    suffix: Annotated[str, typer.Option(help="Of the results, such as .fits; as IN.")] = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a saved RECIPE on every readable file of a folder; what is done already is skipped."""
+    from napari_credible.batch import batch, files_of
+
+    going = batch(
+        _saved(recipe), files_of(folder, pattern), output, suffix or None, overwrite=overwrite
+    )
+    report = _exhausted(going, quiet)
+    print(report.in_words())
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _saved(path: Path) -> Recipe:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
     try:
-        text = recipe.read_text(encoding="utf-8")
+        return Recipe.from_json(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise ValueError(f"{recipe.name} is not text; give a recipe in JSON") from None
-    asked = Recipe.from_json(text)
-    _carry_out(asked, source, output, axes, hdu, overwrite, quiet)
+        raise ValueError(f"{path.name} is not text; give a recipe in JSON") from None
 
 
 @app.command()
@@ -154,26 +165,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
-def parsed_noise(text: str) -> Any:
-    """Return the noise model that ``text`` spells, or None for ``auto``."""
-    from napari_credible.noise import Gaussian, PoissonGaussian
-
-    kind, _, numbers = text.partition(":")
-    if text == "auto":
-        return None
-    try:
-        values = [float(value) for value in numbers.split(",")]
-    except ValueError:
-        values = []
-    if kind == "gaussian" and len(values) == 1:
-        return Gaussian(*values)
-    if kind == "poisson-gaussian" and 1 <= len(values) <= 3:
-        return PoissonGaussian(*values)
-    raise ValueError(
-        f"--noise {text}: write auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]]"
-    )
-
-
 def opened(source: Path, axes: str = "", hdu: str = "") -> Image:
     """Return the image of a file that the options choose."""
     images = read_all(source)
@@ -219,18 +210,21 @@ def _carry_out(
 
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
     """Exhaust the run's steps behind a progress bar."""
-    from tqdm import tqdm
-
     from napari_credible.run import steps
 
-    going = steps(recipe, image)
+    result: Result = _exhausted(steps(recipe, image), quiet)
+    return result
+
+
+def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
+    from tqdm import tqdm
+
     with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
         while True:
             try:
                 step = next(going)
             except StopIteration as end:
-                result: Result = end.value
-                return result
+                return end.value
             bar.total = step.total
             bar.set_description(step.doing, refresh=False)
             bar.update(step.done - bar.n)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,40 @@ from napari_credible.noise.saturation import saturation_level
 from napari_credible.recipe import Recipe
 
 Model = Gaussian | PoissonGaussian
+Denoise = Callable[..., Any]
 
 # The image's range for a learned denoiser: values outside it are allowed.
 _LOW, _HIGH = 0.001, 0.999
 _LOOKED_AT = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """What holds for all planes of a channel, and is therefore found once.
+
+    Attributes
+    ----------
+    model : NoiseModel
+        Given or measured.
+    limit : float or None
+        Value from which on pixels are saturated, image units.
+    low, high : float
+        Range of the stabilised values: the one affine of a learned denoiser.
+    """
+
+    model: Model
+    limit: float | None
+    low: float
+    high: float
+
+    def fit(self, denoiser: Denoise) -> tuple[Denoise, Flag]:
+        """Return the denoiser for this channel's range, and the doubt that the range raises."""
+        fitted = getattr(denoiser, "fitted", None)
+        if fitted is None:
+            return denoiser, Flag(0)
+        # Noise has standard deviation 1 here, so a span below 1 would be noise above the range.
+        doubt = Flag.OUT_OF_RANGE if self.high < self.low + 1.0 else Flag(0)
+        return fitted(self.low, max(self.high, self.low + 1.0)), doubt
 
 
 def model_of(recipe: Recipe, image: Image, channel: int, channels: int, ordered: Any) -> Model:
@@ -47,13 +79,17 @@ def _fits(model: Model, shape: tuple[int, ...]) -> None:
             )
 
 
-def range_of(
-    planes: Any, places: list[tuple[int, ...]], model: Model
-) -> tuple[float | None, float, float]:
-    """Return the saturation level, and the range of the stabilised values of a channel."""
+def prepare(model: Model, planes: Any) -> Channel:
+    """Look at up to 8 planes (..., Y, X) of a channel and fix what holds for all of them.
+
+    Raises
+    ------
+    ValueError
+        Where no pixel is finite.
+    """
+    places = list(np.ndindex(planes.shape[:-2]))
     chosen = np.unique(np.linspace(0, len(places) - 1, _LOOKED_AT).astype(int))
     raw = np.stack([np.asarray(planes[places[k]]) for k in chosen])
-    limit = saturation_level(raw)
     values = model.stabilise(np.where(np.isfinite(raw), raw, np.nan))
     finite = values[np.isfinite(values)]
     if not finite.size:
@@ -61,7 +97,7 @@ def range_of(
             "no pixel of the image is a finite number; look at the file with another program"
         )
     low, high = np.quantile(finite, [_LOW, _HIGH])
-    return limit, float(low), float(high)
+    return Channel(model, saturation_level(raw), float(low), float(high))
 
 
 def flagged(plane: NDArray[np.float64], limit: float | None) -> NDArray[np.uint8]:

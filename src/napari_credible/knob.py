@@ -6,8 +6,9 @@ form of a widget, by the command line and by the reference pages.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -36,9 +37,72 @@ class Knob:
 
     def wanted(self) -> str:
         """Return what is allowed, in words."""
-        unit = f" {self.unit}" if self.unit else ""
+        unit = f" ({self.unit})" if self.unit else ""
         if not np.isfinite([self.low, self.high]).any():
             return f"a finite number{unit}"
         if not np.isfinite(self.high):
-            return f"a finite number{unit} {'above' if self.above else 'of at least'} {self.low:g}"
-        return f"a number{unit} from {self.low:g} to {self.high:g}"
+            return f"a finite number {'above' if self.above else 'of at least'} {self.low:g}{unit}"
+        return f"a number from {self.low:g} to {self.high:g}{unit}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """Let pydantic refuse what :meth:`check` refuses."""
+        return _after(handler(source), lambda value: self.check("it", value))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several words, each with its meaning.
+
+    Attributes
+    ----------
+    options : callable
+        Returns the words, each with what it means; asked late, so that declaring costs nothing.
+    about : str
+        What is chosen.
+    empty : str
+        What None means; where it is not empty, None is allowed.
+    others : str
+        What else may be given, such as "a path"; where it is empty, nothing else is allowed.
+    """
+
+    options: Callable[[], Mapping[str, str]]
+    about: str = ""
+    empty: str = ""
+    others: str = ""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise a ``ValueError`` of one sentence where ``value`` is not among the options."""
+        if value is None and self.empty:
+            return
+        if not isinstance(value, str) or not (self.others or value in self.options()):
+            raise ValueError(f"{name} is {value!r}; give {self.wanted()}")
+
+    def wanted(self) -> str:
+        """Return what is allowed, in words."""
+        words = ", ".join([*self.options(), *filter(None, [self.others])])
+        return f"one of {words}" + (f", or nothing for {self.empty}" if self.empty else "")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        """Let pydantic refuse what :meth:`check` refuses."""
+        return _after(handler(source), lambda value: self.check("it", value))
+
+
+def knobs(kind: type) -> dict[str, Knob | Choice]:
+    """Return the declared parameters of a class by name, in the order of its fields."""
+    return {
+        name: declared
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        for declared in getattr(hint, "__metadata__", ())
+        if isinstance(declared, (Knob, Choice))
+    }
+
+
+def _after(schema: Any, check: Callable[[Any], None]) -> Any:
+    from pydantic_core.core_schema import no_info_after_validator_function
+
+    def checked(value: Any) -> Any:
+        if value is not None:
+            check(value)
+        return value
+
+    return no_info_after_validator_function(checked, schema)

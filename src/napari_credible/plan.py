@@ -49,20 +49,24 @@ class Plan:
         """Number of tiles of the whole run."""
         return len(self.grid.tiles()) * self.channels * self.planes
 
-    def describe(self) -> str:
-        """Return the plan in one sentence."""
+    def seconds(self, per_pixel: float) -> float:
+        """Return how long the run takes where a pixel takes ``per_pixel`` seconds."""
+        return per_pixel * self.grid.pixels() * self.channels * self.planes
+
+    def describe(self, seconds: float | None = None) -> str:
+        """Return the plan in one sentence, with its duration where that is known."""
         planes = self.channels * self.planes
+        rows, columns = self.grid.shape
         precision = "bfloat16" if self.bfloat16 else "float32"
-        return (
-            f"{planes} plane{'s' if planes > 1 else ''} in {self.tiles} tile"
+        words = (
+            f"{planes} plane{'s' if planes > 1 else ''} of {rows} × {columns} in {self.tiles} tile"
             f"{'s' if self.tiles > 1 else ''} on {self.device} in {precision}, "
             f"about {self.memory / 2**30:.2f} GiB at a time"
         )
+        return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
-def plan(
-    recipe: Recipe, image: Image, denoiser: Callable[..., Any], memory: int | None = None
-) -> Plan:
+def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any]) -> Plan:
     """Return what :func:`napari_credible.run.steps` will do, computing nothing.
 
     Parameters
@@ -73,13 +77,11 @@ def plan(
         Only its shape is looked at.
     denoiser : Denoiser
         Only its reach, stride and appetite are looked at.
-    memory : int, optional
-        Bytes that may be used; half of what is free where not given.
     """
     device = chosen_device(recipe.device)
     ordered = image.ordered().shape
     channels = ordered[0] if image.channel_axis else 1
-    budget = memory or int(_SHARE_OF_MEMORY * free_memory(device))
+    budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
     grid = _grid(ordered[-2:], denoiser, budget // appetite)
     return Plan(
@@ -91,6 +93,17 @@ def plan(
         planes=prod(ordered[:-2]) // channels,
         memory=grid.largest() * appetite,
     )
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in words, with a precision that an estimate deserves."""
+    if seconds < 1:
+        return "a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def chosen_device(asked: str | None) -> str:

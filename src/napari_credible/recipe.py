@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     ConfigDict,
-    Field,
     PlainSerializer,
     TypeAdapter,
     ValidationError,
 )
 from pydantic.dataclasses import dataclass
 
+from napari_credible.denoise import denoisers
+from napari_credible.knob import Choice, Knob
 from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_dict
 
 Model = Gaussian | PoissonGaussian
@@ -24,6 +25,25 @@ Noise = Annotated[
     BeforeValidator(lambda value: _noise(value)),
     PlainSerializer(lambda value: _plain(value)),
 ]
+
+
+def _devices() -> dict[str, str]:
+    return {"cpu": "processor", "cuda": "NVIDIA or AMD graphics card", "mps": "Apple graphics"}
+
+
+def _precisions() -> dict[str, str]:
+    return {
+        "auto": "float32 on the processor, bfloat16 on CUDA",
+        "float32": "exact to 7 digits",
+        "bfloat16": "faster on graphics cards, exact to 3 digits",
+    }
+
+
+def _dtypes() -> dict[str, str]:
+    return {
+        "float32": "fractions are kept",
+        "input": "rounded and cut to the integers of the input",
+    }
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -44,14 +64,28 @@ class Recipe:
         "cpu", "cuda", "mps"; None takes the fastest that is there.
     precision : "auto", "float32" or "bfloat16"
         Of the network's layers. "auto" is float32 on CPU and bfloat16 on CUDA.
+    memory : float, optional, GiB
+        That tiles may take; None takes half of what is free when the run starts.
+    dtype : "float32" or "input"
+        Of the estimate in files and layers. "input" rounds to the input's integers.
+
+    Notes
+    -----
+    Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
     method: Literal["denoise"] = "denoise"
     noise: Noise = None
-    denoiser: str = "unet"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    device: str | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
+    seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
+    device: Annotated[
+        str | None, Choice(_devices, "where the network runs", "the fastest", "cuda:1")
+    ] = None
+    precision: Annotated[str, Choice(_precisions, "of the network's layers")] = "auto"
+    memory: Annotated[
+        float | None, Knob(0.01, 1e6, "GiB", "that tiles may take; empty: half of what is free")
+    ] = None
+    dtype: Annotated[str, Choice(_dtypes, "numbers of the result")] = "float32"
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""
@@ -89,7 +123,9 @@ class Recipe:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
             sentence = first["msg"].removeprefix("Value error, ")
-            raise ValueError(f"recipe field {place} is {first['input']!r}: {sentence}") from None
+            if sentence.startswith("it is "):
+                sentence = sentence.partition("; ")[2]
+            raise ValueError(f"recipe field {place} is {first['input']!r}; {sentence}") from None
 
     def replace(self, **changes: Any) -> Recipe:
         """Return a copy with some fields changed, checked like a new recipe."""

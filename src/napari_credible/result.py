@@ -60,8 +60,17 @@ class Result:
 
     @property
     def image(self) -> Image:
-        """The estimate with the input's axes, scale, units and header."""
-        return self.source.with_array(self.estimate)
+        """The estimate with the input's axes, scale, units and header, in the recipe's dtype."""
+        whole = self.recipe.dtype == "input"
+        return self.source.with_array(self.in_input_type() if whole else self.estimate)
+
+    def in_input_type(self) -> NDArray[Any]:
+        """Return the estimate in the input's type, integers rounded and cut to their range."""
+        kind = np.dtype(self.source.array.dtype).newbyteorder("=")
+        if kind.kind == "f":
+            return self.estimate.astype(kind)
+        limits = np.iinfo(kind)
+        return np.clip(np.round(self.estimate), limits.min, limits.max).astype(kind)
 
     @property
     def doubts(self) -> list[str]:

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_credible import citations
-from napari_credible.channel import filled, flagged, model_of, range_of
-from napari_credible.flags import Flag
+from napari_credible.channel import Channel, model_of, prepare
 from napari_credible.io.image import Image, as_image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.plan import Plan, plan
+from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from napari_credible.stopping import stoppable
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
-Steps = Generator["Progress", None, Any]
-
 _CUSTOM = "custom:"
-# The fourth colour sample is opacity: it has no noise, and is kept.
-_ALPHA = 3
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: ``done`` of ``total`` tiles, and what it does in words."""
-
-    done: int
-    total: int
-    doing: str
 
 
 def denoise(
@@ -106,7 +90,12 @@ def run(recipe: Recipe, image: Image, *, denoiser: Denoise | None = None) -> Res
 
 
 def steps(
-    recipe: Recipe, image: Image, *, denoiser: Denoise | None = None
+    recipe: Recipe,
+    image: Image,
+    *,
+    denoiser: Denoise | None = None,
+    known: Sequence[Channel] = (),
+    stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Result]:
     """Run a recipe on an image, yielding before and after each tile.
 
@@ -120,6 +109,10 @@ def steps(
         Read plane by plane, never changed.
     denoiser : callable, optional
         The caller's own, in place of the one that the recipe names.
+    known : sequence of Channel, optional
+        What :func:`channels_of` found on the whole image, where ``image`` is a part of it.
+    stop : callable, optional
+        Asked often, also within a tile; where it returns True the run raises ``Stopped``.
 
     Yields
     ------
@@ -127,118 +120,53 @@ def steps(
         At least once a tile.
     """
     yield Progress(0, 1, "loading the denoiser")
-    loaded = denoiser or _load(recipe)
+    loaded = denoiser or load(recipe)
     todo = plan(recipe, image, loaded)
-    loaded = _placed(loaded, todo)
-    ordered = image.ordered() if image.channel_axis else image.ordered()[None]
+    loaded = placed(loaded, todo)
+    ordered = _by_channel(image)
     estimate = np.empty(ordered.shape, dtype=np.float32)
     flags = np.zeros(ordered.shape, dtype=np.uint8)
-    models: list[Model] = []
-    for channel in range(todo.channels):
-        if channel == _ALPHA and image.channel_axis == "S":
-            estimate[channel] = np.asarray(ordered[channel])
-            models.append(models[0])
-            continue
-        yield Progress(channel * todo.tiles // todo.channels, todo.tiles, "measuring the noise")
-        model = model_of(recipe, image, channel, todo.channels, ordered)
-        models.append(model)
-        yield from _channel(
-            ordered[channel], estimate[channel], flags[channel], model, loaded, todo, channel
-        )
+    channels = list(known)
+    if not channels:
+        yield Progress(0, todo.tiles, "measuring the noise")
+        with stoppable(stop):
+            channels = channels_of(recipe, image)
+    for number, channel in enumerate(channels):
+        work = Work(ordered[number], estimate[number], flags[number], channel, todo, number)
+        yield from denoise_channel(work, loaded, stop)
+    # The opacity has no noise, and is kept.
+    estimate[len(channels) :] = np.asarray(ordered[len(channels) :])
     shape = image.ordered().shape
-    used = tuple(models) if image.channel_axis else models[0]
+    models = tuple(channel.model for channel in channels)
+    used = models if image.channel_axis else models[0]
     return Result(
         estimate=image.back(estimate.reshape(shape)),
         flags=image.back(flags.reshape(shape)),
         recipe=recipe.replace(noise=used),
-        noise=tuple(models),
+        noise=models,
         source=image,
         weights=getattr(getattr(loaded, "card", None), "sha256", ""),
         citations=citations.of(models, recipe.denoiser),
     )
 
 
-def _channel(
-    planes: Any,
-    estimate: NDArray[np.float32],
-    flags: NDArray[np.uint8],
-    model: Model,
-    denoiser: Denoise,
-    todo: Plan,
-    channel: int,
-) -> Steps:
-    """Denoise all planes of one channel into ``estimate`` and ``flags``."""
-    places = list(np.ndindex(planes.shape[:-2]))
-    limit, low, high = range_of(planes, places, model)
-    fitted = getattr(denoiser, "fitted", None)
-    doubtful = Flag(0)
-    if fitted is not None:
-        # Noise has standard deviation 1 here, so a span below 1 would be noise above the range.
-        denoiser = fitted(low, max(high, low + 1.0))
-        doubtful = Flag.OUT_OF_RANGE if high < low + 1.0 else Flag(0)
-    per_plane = todo.tiles // (todo.channels * todo.planes)
-    for number, place in enumerate(places):
-        plane = np.asarray(planes[place], dtype=np.float64)
-        flag = flagged(plane, limit)
-        stabilised = model.stabilise(filled(plane, flag))
-        done = (channel * todo.planes + number) * per_plane
-        found = yield from _plane(stabilised, denoiser, todo, done)
-        light = model.restore(found)
-        flag |= np.where(model.faint(light), np.uint8(Flag.FAINT), np.uint8(0))
-        kept = flag & (Flag.NOT_FINITE | Flag.SATURATED) > 0
-        estimate[place] = np.where(kept, plane, light)
-        flags[place] = flag | np.uint8(doubtful)
+def channels_of(recipe: Recipe, image: Image) -> list[Channel]:
+    """Return what holds for each channel of an image: noise model, range, saturation level.
+
+    The opacity of a colour image is left out.
+    """
+    ordered = _by_channel(image.opaque())
+    models = [model_of(recipe, image, k, len(ordered), ordered) for k in range(len(ordered))]
+    return [prepare(model, planes) for model, planes in zip(models, ordered, strict=True)]
 
 
-def _plane(stabilised: NDArray[np.float64], denoiser: Denoise, todo: Plan, done: int) -> Steps:
-    """Denoise one stabilised plane tile by tile, with smaller tiles where memory runs out."""
-    import torch
-
-    from napari_credible.tiling import Joined, read
-
-    plane = torch.from_numpy(stabilised.astype(np.float32)).to(todo.device)
-    grid = todo.grid
-    share = len(grid.tiles())
-    while True:
-        try:
-            joined, tiles = Joined(plane), grid.tiles()
-            for number, tile in enumerate(tiles):
-                yield Progress(done + number * share // len(tiles), todo.tiles, "denoising")
-                joined.add(tile, _called(denoiser, read(plane, tile))[0, 0])
-            yield Progress(done + share, todo.tiles, "denoising")
-            return joined.plane().cpu().numpy()
-        except (MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
-            grid = grid.halved()
-            if todo.device.startswith("cuda"):
-                torch.cuda.empty_cache()
+def _by_channel(image: Image) -> Any:
+    """Return the array with one leading axis of channels, also where there is only one."""
+    return image.ordered() if image.channel_axis else image.ordered()[None]
 
 
-def _called(denoiser: Denoise, x: Tensor) -> Tensor:
-    """Call a denoiser at sigma 1 and hold it to its shape."""
-    import torch
-
-    with torch.inference_mode():
-        found = denoiser(x, 1.0)
-    if not isinstance(found, torch.Tensor) or found.shape != x.shape:
-        shape = tuple(getattr(found, "shape", ()))
-        raise ValueError(
-            f"the denoiser returned {type(found).__name__} of shape {shape} for {tuple(x.shape)}; "
-            "napari_credible.denoise.check_denoiser(denoiser) tells what to mend"
-        )
-    return found
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    import torch
-
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        "allocate memory" in str(error) or "not enough memory" in str(error)
-    )
-
-
-def _load(recipe: Recipe) -> Denoise:
+def load(recipe: Recipe) -> Denoise:
+    """Return the denoiser that a recipe names."""
     if recipe.denoiser.startswith(_CUSTOM):
         raise ValueError(
             f"the recipe names the denoiser {recipe.denoiser.removeprefix(_CUSTOM)!r}, which its "
@@ -249,7 +177,7 @@ def _load(recipe: Recipe) -> Denoise:
     return load_denoiser(recipe.denoiser)
 
 
-def _placed(denoiser: Denoise, todo: Plan) -> Denoise:
+def placed(denoiser: Denoise, todo: Plan) -> Denoise:
     """Return a learned denoiser on its device and in its precision; others as they are."""
     from napari_credible.denoise.learned import Learned
 

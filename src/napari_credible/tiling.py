@@ -50,6 +50,10 @@ class Grid:
         """Return the number of pixels that the largest tile reads."""
         return max(tile.rows.read_length * tile.columns.read_length for tile in self.tiles())
 
+    def pixels(self) -> int:
+        """Return the number of pixels that all tiles read together."""
+        return sum(tile.rows.read_length * tile.columns.read_length for tile in self.tiles())
+
     def halved(self) -> Grid:
         """Return a grid with half the core along its longer side.
 

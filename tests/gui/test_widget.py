@@ -1,12 +1,12 @@
-"""The real widget in a real napari window."""
+"""The real widget in a real napari window, from layer to result."""
 
 import subprocess
 import sys
-import time
 
 import dask.array
 import numpy as np
 import pytest
+import xarray
 import zarr
 from napari.layers import Image as ImageLayer
 from npe2 import PluginManifest
@@ -16,20 +16,9 @@ from napari_credible.gui.layers import METADATA_KEY, image_from_layer
 from napari_credible.gui.widget import DenoiseWidget
 from napari_credible.samples import SAMPLES
 
-
-@pytest.fixture
-def opened(make_napari_viewer):
-    """A viewer with the widget docked, as from the plugin menu."""
-    viewer = make_napari_viewer()
-    widget = DenoiseWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Denoise")
-    yield viewer, widget
-    if widget._job is not None:
-        widget._job.abandon()
-
-
-def finish(widget, qtbot, seconds=60):
-    qtbot.waitUntil(lambda: widget._job is None, timeout=1000 * seconds)
+# Ten degrees about the first axis.
+IN_PLANE = [[1, 0, 0], [0, 0.9848077530122081, -0.17364817766693033],
+            [0, 0.17364817766693033, 0.9848077530122081]]  # fmt: skip
 
 
 def test_the_manifest_is_valid_and_its_commands_exist():
@@ -39,7 +28,14 @@ def test_the_manifest_is_valid_and_its_commands_exist():
     assert "napari/layers/filter" in manifest.contributions.menus
 
 
-def test_a_real_tiff_stack_from_layer_to_result(opened, qtbot):
+def test_the_widget_opens_from_the_plugin_menu(make_napari_viewer):
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-credible", "Denoise")
+    assert isinstance(widget, DenoiseWidget)
+    assert "Open an image" in widget.controls.status.text()
+
+
+def test_a_real_tiff_stack_from_layer_to_result(opened, finish):
     """From the file to a new layer: aligned, in its own units, with its recipe."""
     viewer, widget = opened
     image = SAMPLES["photons"].read()
@@ -48,18 +44,20 @@ def test_a_real_tiff_stack_from_layer_to_result(opened, qtbot):
         name="counts",
         scale=(2.0, 0.5, 0.5),
         translate=(1.0, 3.0, 4.0),
+        rotate=IN_PLANE,
         units=("s", "um", "um"),
         axis_labels=("t", "y", "x"),
         colormap="magma",
         gamma=0.7,
         contrast_limits=(0, 90),
         blending="additive",
+        projection_mode="mean",
     )
     before = image.array.copy()
-    widget._run.native.click()
-    assert not widget._run.enabled
-    assert widget._cancel.enabled
-    finish(widget, qtbot)
+    widget.controls.run.native.click()
+    assert not widget.controls.run.enabled
+    assert widget.controls.cancel.enabled
+    finish(widget)
     result = viewer.layers[1]
     assert result.name == "counts · denoised"
     for name in ("scale", "translate", "rotate", "shear", "units", "axis_labels", "contrast_limits",
@@ -72,94 +70,147 @@ def test_a_real_tiff_stack_from_layer_to_result(opened, qtbot):
     np.testing.assert_array_equal(result.data, wanted.estimate)
     assert result.metadata[METADATA_KEY]["recipe"]["noise"] == wanted.noise[0].to_dict()
     np.testing.assert_array_equal(layer.data, before)
-    assert "gain" in widget._status.value
-    assert widget._run.enabled
+    assert "gain" in widget.controls.status.text()
+    assert widget.controls.run.enabled
 
 
-def test_typed_noise_is_used_and_names_are_unique(opened, qtbot, scene):
+def test_a_result_shares_the_contrast_of_its_input(opened, finish, scene, typed):
+    viewer, widget = opened
+    layer = viewer.add_image(100 * scene[:64, :64], name="a")
+    typed(widget, 5.0)
+    widget.controls.run.native.click()
+    finish(widget)
+    layer.contrast_limits = (3, 17)
+    np.testing.assert_array_equal(viewer.layers["a · denoised"].contrast_limits, (3, 17))
+
+
+def test_typed_noise_is_used_and_names_are_unique(opened, finish, scene, typed):
     viewer, widget = opened
     viewer.add_image(nc.Gaussian(5.0).draw(100 * scene[:64, :64], 0), name="a")
-    widget._noise.value = "Gaussian"
-    widget._sigma.value = 5.0
     for _ in range(2):
-        widget._run.native.click()
-        finish(widget, qtbot)
-        widget._layer.value = viewer.layers["a"]
+        typed(widget, 5.0)
+        widget.controls.run.native.click()
+        finish(widget)
+        widget.controls.layer.value = viewer.layers["a"]
     assert {x.name for x in viewer.layers} == {"a", "a · denoised", "a · denoised 2"}
     recipe = viewer.layers["a · denoised"].metadata[METADATA_KEY]["recipe"]
     assert recipe["noise"] == {"kind": "Gaussian", "sigma": 5.0}
 
 
-def test_measuring_fills_the_fields(opened, qtbot, scene):
+def test_measuring_fills_the_panel(opened, finish, scene):
     viewer, widget = opened
     viewer.add_image(nc.PoissonGaussian(2.0, 0.0, 8.0).draw(400 * scene, 1), name="a")
-    widget._measure.native.click()
-    finish(widget, qtbot)
+    widget.measure()
+    finish(widget)
     assert len(viewer.layers) == 1
-    assert widget._gain.value == pytest.approx(2.0, rel=0.05)
-    assert "gain 2" in widget._status.value or "gain 1.9" in widget._status.value
-    widget._noise.value = "Poisson-Gaussian"
     assert widget.recipe().noise.gain == pytest.approx(2.0, rel=0.05)
 
 
-def test_cancel_adds_nothing(opened, qtbot, scene):
+def test_another_layer_forgets_what_was_measured(opened, finish, scene):
+    viewer, widget = opened
+    viewer.add_image(nc.Gaussian(5.0).draw(100 * scene, 1), name="a")
+    widget.measure()
+    finish(widget)
+    assert widget.recipe().noise is not None
+    viewer.add_image(nc.Gaussian(9.0).draw(100 * scene, 1), name="b")
+    widget.controls.layer.value = viewer.layers["b"]
+    assert widget.recipe().noise is None
+
+
+def test_cancel_is_heard_at_once_and_adds_nothing(opened, qtbot, scene):
     viewer, widget = opened
     viewer.add_image(np.tile(scene, (30, 1, 1)), name="long")
-    widget._run.native.click()
-    qtbot.waitUntil(lambda: "denoising" in widget._status.value, timeout=60_000)
-    widget._cancel.native.click()
-    finish(widget, qtbot)
+    widget.controls.run.native.click()
+    qtbot.waitUntil(lambda: "denoising" in widget.controls.status.text(), timeout=60_000)
+    widget.controls.cancel.native.click()
+    assert "run" not in widget.jobs
+    assert widget.controls.run.enabled
+    qtbot.wait(300)
     assert len(viewer.layers) == 1
-    assert widget._status.value == "Stopped; nothing was added."
+    assert widget.controls.status.text() == "Stopped; nothing was added."
 
 
-def test_the_input_may_be_deleted_while_running(opened, qtbot, scene):
+def test_the_input_may_be_deleted_while_running(opened, finish, scene, typed):
     viewer, widget = opened
     layer = viewer.add_image(np.tile(scene[:128, :128], (4, 1, 1)), name="gone")
-    widget._noise.value = "Gaussian"
-    widget._run.native.click()
+    typed(widget, 1.0)
+    widget.controls.run.native.click()
     viewer.layers.remove(layer)
-    finish(widget, qtbot)
+    finish(widget)
     assert [x.name for x in viewer.layers] == ["gone · denoised"]
 
 
-def test_the_window_stays_alive_during_a_run(opened, qtbot, scene):
-    """Timers of the GUI thread fire while the worker computes."""
-    from qtpy.QtCore import QTimer
-
+def test_a_layer_may_be_renamed_and_the_list_follows(opened, scene):
     viewer, widget = opened
-    viewer.add_image(np.tile(scene, (4, 1, 1)), name="a")
-    beats = []
-    timer = QTimer()
-    timer.timeout.connect(lambda: beats.append(time.monotonic()))
-    timer.start(10)
-    widget._run.native.click()
-    finish(widget, qtbot)
-    timer.stop()
-    assert len(beats) > 20
+    layer = viewer.add_image(scene[:64, :64], name="before")
+    layer.name = "after"
+    box = widget.controls.layer.native
+    assert [box.itemText(k) for k in range(box.count())] == ["after"]
+
+
+def test_two_viewers_run_at_once(opened, make_napari_viewer, finish, scene, typed):
+    viewer, widget = opened
+    other = make_napari_viewer()
+    second = DenoiseWidget(other)
+    other.window.add_dock_widget(second)
+    for v, w in ((viewer, widget), (other, second)):
+        v.add_image(100 * scene[:128, :128], name="a")
+        typed(w, 2.0)
+        w.controls.run.native.click()
+    finish(widget)
+    finish(second)
+    np.testing.assert_array_equal(viewer.layers[1].data, other.layers[1].data)
+    second.close()
 
 
 def test_without_a_layer_the_widget_says_what_to_do(opened):
     _, widget = opened
-    widget._run.native.click()
-    assert "Open an image" in widget._status.value
-    assert widget._job is None
+    widget.start()
+    assert "Open an image" in widget.controls.status.text()
+    assert not widget.jobs
 
 
-def test_an_error_is_shown_as_the_cores_sentence(opened, qtbot):
+def test_an_error_is_shown_as_the_cores_sentence(opened, finish):
     viewer, widget = opened
     viewer.add_image(np.zeros((64, 64)), name="empty")
-    widget._run.native.click()
-    finish(widget, qtbot)
-    assert "no noise to measure" in widget._status.value
+    widget.start()
+    finish(widget)
+    assert "no noise to measure" in widget.controls.status.text()
     assert len(viewer.layers) == 1
+    assert widget.controls.run.enabled
+
+
+def test_the_plan_is_said_before_the_run(opened, qtbot, scene):
+    viewer, widget = opened
+    viewer.add_image(np.tile(scene, (3, 1, 1)), name="a")
+    qtbot.waitUntil(lambda: "GiB" in widget.controls.plan.text(), timeout=60_000)
+    said = widget.controls.plan.text()
+    assert "3 planes of 512 × 512 in 3 tiles on cpu" in said
+    assert said.endswith("s") or said.endswith("second")
+
+
+def test_flags_come_as_labels_where_asked(opened, finish, scene, typed):
+    viewer, widget = opened
+    image = 100 * scene[:64, :64]
+    image[3, 4] = np.nan
+    viewer.add_image(image, name="a", contrast_limits=(0, 100), scale=(2, 2))
+    typed(widget, 5.0)
+    widget.controls.flags.value = True
+    widget.start()
+    finish(widget)
+    labels = viewer.layers["a · denoised · flags"]
+    assert labels.data[3, 4] == 1
+    assert labels.data.sum() == 1
+    np.testing.assert_array_equal(labels.scale, (2, 2))
 
 
 KINDS = {
     "dask": lambda a: dask.array.from_array(a, chunks=(1, 32, 32)),
     "zarr": lambda a: zarr.array(a, chunks=(1, 32, 32)),
+    "xarray": lambda a: xarray.DataArray(a, dims=("z", "y", "x")),
     "multiscale": lambda a: [a, a[:, ::2, ::2]],
     "big-endian": lambda a: a.astype(">u2"),
+    "read-only": lambda a: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape),
 }
 
 
@@ -173,13 +224,13 @@ def test_every_kind_of_layer_is_taken(scene, kind):
     np.testing.assert_array_equal(nc.denoise(image, nc.Gaussian(2.0)).estimate, wanted)
 
 
-def test_colour_layers_come_back_in_colour(opened, qtbot, scene):
+def test_colour_layers_come_back_in_colour(opened, finish, scene):
     viewer, widget = opened
     picture = np.stack([200 * scene[:64, :64]] * 3, axis=-1) + 20
     noisy = np.clip(nc.Gaussian(10.0).draw(picture, 0), 0, 255).astype(np.uint8)
     viewer.add_image(noisy, name="rgb", rgb=True, scale=(0.5, 0.5))
-    widget._run.native.click()
-    finish(widget, qtbot)
+    widget.start()
+    finish(widget)
     result = viewer.layers["rgb · denoised"]
     assert result.rgb
     assert result.data.shape == noisy.shape

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_credible.denoise.protocol import Denoiser, levels
 from napari_credible.knob import Knob
+from napari_credible.stopping import pause
 
 Plane = NDArray[np.float32]
 
@@ -40,6 +41,7 @@ class Wavelet:
         places = [(y, x) for y in range(self.shifts + 1) for x in range(self.shifts + 1)]
         total = np.zeros_like(plane)
         for place in places:
+            pause()
             moved = np.roll(plane, place, (0, 1))
             shrunk = restoration.denoise_wavelet(
                 moved, sigma=sigma, wavelet="db2", rescale_sigma=False, method="BayesShrink"
@@ -120,6 +122,7 @@ def _each_plane(
     out = torch.empty_like(x)
     for b, level in enumerate(each.tolist()):
         for c in range(x.shape[1]):
+            pause()
             plane = x[b, c].detach().cpu().numpy().astype(np.float32)
             scale = float(np.ptp(plane))
             if level > 0 and scale > 0:

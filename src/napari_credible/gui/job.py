@@ -5,13 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import partial
+from threading import Event
 from typing import Any
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
 
+from napari_credible.stopping import Stopped
+
 _BETWEEN_UPDATES = 0.05
+
+Steps = Generator[Any, None, Any]
+Work = Callable[[Callable[[], bool]], Steps]
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing with what nobody waits for."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Who is told what, on the main thread.
+
+    Attributes
+    ----------
+    step : callable
+        Each progress, and the seconds since the start.
+    result, error : callable
+        The result, or the exception.
+    end : callable
+        At last; True where the job was cancelled before its result.
+    """
+
+    result: Callable[[Any], None]
+    error: Callable[[Exception], None] = _nothing
+    step: Callable[[Any, float], None] = _nothing
+    end: Callable[[bool], None] = _nothing
+
+
+# Threads outlive who started them: their signals need a receiver until the very last one.
+_RUNNING: set[Job] = set()
 
 
 class Job:
@@ -19,78 +52,77 @@ class Job:
 
     Parameters
     ----------
-    steps : callable
-        Returns the generator; it runs in the worker thread.
-    on_step : callable
-        Called on the main thread with each progress and the seconds since the start.
-    on_result, on_error : callable
-        Called on the main thread with the result, or with the exception.
-    on_end : callable
-        Called on the main thread at last; True where the job was stopped before its result.
-
-    Notes
-    -----
-    None of them is called after :meth:`abandon`.
+    work : callable
+        Takes a callable that says whether to stop, and returns the generator; both run in the
+        worker thread.
+    answers : Answers
+        Nobody is called after :meth:`abandon`.
+    name : str
+        Of the bar in napari's activity dock; no bar where it is empty.
     """
 
-    def __init__(
-        self,
-        steps: Callable[[], Generator[Any, None, Any]],
-        on_step: Callable[[Any, float], None],
-        on_result: Callable[[Any], None],
-        on_error: Callable[[Exception], None],
-        on_end: Callable[[bool], None],
-    ) -> None:
-        self._on_step, self._on_result = on_step, on_result
-        self._on_error, self._on_end = on_error, on_end
-        self._abandoned = self._stopped = False
+    def __init__(self, work: Work, answers: Answers, name: str = "") -> None:
+        self._answers, self._name = answers, name
+        self._stop = Event()
+        self._over = False
         self._started = self._shown = time.monotonic()
         self._bar: Any = None
-        self._worker = create_worker(partial(_guarded, steps), _start_thread=False)
+        # napari remembers workers; emptied boxes keep it from holding their layers as well.
+        self._worker = create_worker(_guarded, [work], self._stop.is_set, _start_thread=False)
         self._worker.yielded.connect(self._step)
         self._worker.returned.connect(self._returned)
-        self._worker.finished.connect(self._end)
+        self._worker.finished.connect(self._gone)
+        _RUNNING.add(self)
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop at the next tile; nothing is added to the viewer."""
-        self._stopped = True
-        self._worker.quit()
+        """Be over at once; the worker ends at its next pause and its result is dropped."""
+        if not self._over:
+            answers = self._answers
+            self.abandon()
+            answers.end(True)
 
     def abandon(self) -> None:
-        """Stop, and call nobody: the widget is gone."""
-        self._abandoned = True
-        self.cancel()
+        """Stop, and call nobody: who asked is gone."""
+        self._over = True
+        self._answers = Answers(_nothing)
+        self._stop.set()
         self._close_bar()
 
     def _step(self, progress: Any) -> None:
-        if self._abandoned or self._stopped:
+        if self._over:
             return
         now = time.monotonic()
-        if self._bar is None:
+        if self._bar is None and self._name:
             self._bar = cancelable_progress(
-                total=progress.total, desc="Credible", cancel_callback=self.cancel
+                total=progress.total, desc=self._name, cancel_callback=self.cancel
             )
         elif now - self._shown < _BETWEEN_UPDATES and progress.done < progress.total:
             return
+        if self._over:  # making the bar let the queued end of this job through
+            self._close_bar()
+            return
         self._shown = now
-        self._bar.total = progress.total
-        self._bar.update(progress.done - self._bar.n)
-        self._on_step(progress, now - self._started)
+        if self._bar is not None:
+            self._bar.total = progress.total
+            self._bar.update(progress.done - self._bar.n)
+        self._answers.step(progress, now - self._started)
 
     def _returned(self, outcome: Any) -> None:
-        self._stopped = False
-        if self._abandoned:
+        if self._over:
             return
-        if isinstance(outcome, _Failure):
-            self._on_error(outcome.error)
-        else:
-            self._on_result(outcome)
-
-    def _end(self) -> None:
+        # First of all: a notification lets queued steps through, and they are old news by then.
+        self._over = True
+        answers, self._answers = self._answers, Answers(_nothing)
         self._close_bar()
-        if not self._abandoned:
-            self._on_end(self._stopped)
+        if isinstance(outcome, _Failure):
+            answers.error(outcome.error)
+        else:
+            answers.result(outcome)
+        answers.end(False)
+
+    def _gone(self) -> None:
+        _RUNNING.discard(self)
 
     def _close_bar(self) -> None:
         if self._bar is not None:
@@ -103,9 +135,22 @@ class _Failure:
     error: Exception
 
 
-def _guarded(steps: Callable[[], Generator[Any, None, Any]]) -> Generator[Any, None, Any]:
-    """Return an exception in a box: a worker would raise it again in the event loop."""
+def _guarded(box: list[Work], stop: Callable[[], bool]) -> Steps:
+    """Go on until the end or a stop; return an exception in a box.
+
+    A worker would raise it again in the event loop. A worker that is told to quit leaves its
+    generator as it is, with all that it holds: this one ends by itself.
+    """
+    going = box.pop()(stop)
     try:
-        return (yield from steps())
+        while not stop():
+            yield next(going)
+    except StopIteration as end:
+        return end.value
+    except Stopped:
+        return None
     except Exception as error:
         return _Failure(error)
+    finally:
+        going.close()
+    return None

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
 
+from napari_credible.flags import SENTENCES
 from napari_credible.io.image import Image
 from napari_credible.result import Result
 
 _ALIASES = {"time": "T", "channel": "C", "channels": "C", "plane": "Z", "depth": "Z"}
+_MEANT = ("T", "Z", "C", "Y", "X")
 _KEPT = (
     "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "rgb", "colormap",
     "contrast_limits", "gamma", "blending", "projection_mode", "interpolation2d", "interpolation3d",
     "rendering", "opacity",
 )  # fmt: skip
+_PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 METADATA_KEY = "napari-credible"
 
 
-def image_from_layer(layer: Any) -> Image:
+def image_from_layer(layer: Any, axes: str = "") -> Image:
     """Return the pixels of an image layer with its axes and scale; nothing is computed or copied.
 
-    A multiscale layer gives its finest level. Axis labels T, Z, C, time, channel and plane are
-    understood; the last two axes are Y and X.
+    A multiscale layer gives its finest level. ``axes`` are the letters of the axes; without them
+    the labels T, Z, C, time, channel, depth and plane are understood, and the last two axes are
+    Y and X unless others are labelled so.
     """
     data = _transposable(layer.data[0] if layer.multiscale else layer.data)
     samples = "S" if layer.rgb else ""
     ndim = data.ndim - len(samples)
     return Image(
         data,
-        _letters([str(label) for label in layer.axis_labels], ndim) + samples,
+        axes or letters_of(layer.axis_labels) + samples,
         tuple(float(s) for s in layer.scale[-ndim:]) + (1.0,) * len(samples),
         tuple(str(u) for u in layer.units[-ndim:]) + ("pixel",) * len(samples),
         header=layer.metadata.get("header", {}) if isinstance(layer.metadata, dict) else {},
@@ -48,13 +52,10 @@ def layer_of(result: Result, attributes: dict[str, Any], names: Container[str]) 
     """Return the arguments of ``viewer.add_image`` for a result.
 
     napari shows colours only as integers or within [0, 1]: a colour result is rounded to the
-    input's integers. Everything else stays float32 in the input's units.
+    input's integers. Everything else has the recipe's type, in the input's units.
     """
-    data: Any = result.estimate
-    kind = np.dtype(result.source.array.dtype)
-    if attributes.get("rgb") and kind.kind in "iu":
-        limits = np.iinfo(kind)
-        data = np.clip(np.round(data), limits.min, limits.max).astype(kind.newbyteorder("="))
+    colour = attributes.get("rgb") and np.dtype(result.source.array.dtype).kind in "iu"
+    data = result.in_input_type() if colour else result.image.array
     return {
         **attributes,
         "data": data,
@@ -74,16 +75,16 @@ def _transposable(data: Any) -> Any:
     return dask.array.from_array(data)
 
 
-def _letters(labels: list[str], ndim: int) -> str:
+def letters_of(labels: Sequence[Any]) -> str:
     """Return one unique letter for each axis, from its label where that says what it is."""
-    letters = ""
+    names = [_ALIASES.get(str(label).lower(), str(label).upper()) for label in labels]
+    if not {"Y", "X"} <= set(names):
+        names = ["" if name in ("Y", "X") else name for name in names[:-2]] + ["Y", "X"]
     spare = iter("QROPABDEFGHIJKLMNUVW")
-    for label in labels[-ndim:-2]:
-        letter = _ALIASES.get(label.lower(), label.upper())
-        if letter not in ("T", "Z", "C") or letter in letters:
-            letter = next(spare)
-        letters += letter
-    return letters + "YX"
+    letters = ""
+    for name in names:
+        letters += name if name in _MEANT and name not in letters else next(spare)
+    return letters
 
 
 def _unique(name: str, taken: Container[str]) -> str:
@@ -93,3 +94,16 @@ def _unique(name: str, taken: Container[str]) -> str:
     while f"{name} {number}" in taken:
         number += 1
     return f"{name} {number}"
+
+
+def flags_of(result: Result, attributes: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the arguments of ``viewer.add_labels`` for the flags of a result.
+
+    A colour image's flags are those of any of its colours.
+    """
+    flags = result.flags
+    if attributes.get("rgb"):
+        flags = np.bitwise_or.reduce(flags, axis=-1)
+    placed = {n: attributes[n] for n in _PLACED if n in attributes}
+    meanings = {int(flag): sentence for flag, sentence in SENTENCES.items()}
+    return {**placed, "data": flags, "name": f"{name} · flags", "metadata": {"flags": meanings}}

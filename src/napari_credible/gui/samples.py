@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from napari_credible.samples import SAMPLES
+
+# A few bright pixels would leave the rest of a raw frame black.
+_SHOWN = (0.005, 0.998)
 
 
 def photons() -> list[tuple[Any, dict[str, Any], str]]:
@@ -25,8 +30,10 @@ def stars() -> list[tuple[Any, dict[str, Any], str]]:
 def _layer(name: str) -> list[tuple[Any, dict[str, Any], str]]:
     sample = SAMPLES[name]
     image = sample.read()
+    low, high = np.quantile(image.array, _SHOWN)
     attributes = {
         "name": name,
+        "contrast_limits": (float(low), float(max(high, low + 1))),
         "scale": image.scale,
         "units": image.axis_units,
         "axis_labels": tuple(image.axes.lower()),

@@ -1,34 +1,41 @@
-"""The Denoise widget: choose a layer and its noise, run, get a new layer."""
+"""The Denoise widget: choose a layer and its noise, look at a preview, run, get a new layer."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, Label, ProgressBar, PushButton
 from napari.layers import Image as ImageLayer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_warning
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+from superqt.utils import qdebounced
 
-from napari_credible.denoise import denoisers
-from napari_credible.gui.job import Job
-from napari_credible.gui.layers import attributes_of, image_from_layer, layer_of
-from napari_credible.io.image import Image
-from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.gui import asked as work
+from napari_credible.gui.actions import Actions
+from napari_credible.gui.asked import Asked
+from napari_credible.gui.axes_panel import AxesPanel
+from napari_credible.gui.deliver import add_result
+from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.layers import attributes_of, image_from_layer
+from napari_credible.gui.layout import Controls, lay_out
+from napari_credible.gui.noise_panel import NoisePanel
+from napari_credible.gui.planner import planned
+from napari_credible.gui.preview import PREVIEW_KEY, Preview
+from napari_credible.gui.settings import default_recipe
+from napari_credible.plan import duration
+from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
-from napari_credible.run import Progress, steps
 
-_MEASURED, _GAUSSIAN, _POISSON = "measure it", "Gaussian", "Poisson-Gaussian"
-# Sentences wrap; without this the dock takes half of the window.
-_WIDEST = 420
-_SENTENCES_HIGH = 160
+_LOG = logging.getLogger("napari_credible")
 _NO_LAYER = "Open an image, or File > Open Sample > Credible."
+_SETTLED_MS = 400
 
 
-class DenoiseWidget(Container):  # type: ignore[misc]
+class DenoiseWidget(QWidget):  # type: ignore[misc]
     """Denoise an image layer into a new one.
 
     Parameters
@@ -38,182 +45,221 @@ class DenoiseWidget(Container):  # type: ignore[misc]
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        self._viewer = napari_viewer
-        self._job: Job | None = None
-        self._layer = ComboBox(label="image", choices=self._image_layers)
-        self._noise = ComboBox(label="noise", choices=[_MEASURED, _GAUSSIAN, _POISSON])
-        self._sigma = _number("sigma", "Standard deviation of the noise, in the image's units", 1.0)
-        self._gain = _number("gain", "Image units per photoelectron", 1.0)
-        self._offset = _number("offset", "Value without light, in the image's units", 0.0, low=-1e9)
-        self._read = _number("read noise", "Standard deviation without light, image units", 0.0)
-        self._fields = {
-            "sigma": self._sigma,
-            "gain": self._gain,
-            "offset": self._offset,
-            "read_noise": self._read,
-        }
-        self._denoiser = ComboBox(label="denoiser", choices=list(denoisers()))
-        self._measure = PushButton(text="Measure noise")
-        self._run = PushButton(text="Denoise")
-        self._cancel = PushButton(text="Cancel", enabled=False)
-        self._bar = ProgressBar(label="", min=0, max=1, value=0)
-        self._status = Label(value="")
-        buttons = Container(widgets=[self._measure, self._run, self._cancel], layout="horizontal")
-        buttons.margins = (0, 0, 0, 0)
-        super().__init__(
-            widgets=[
-                self._layer, self._noise, self._sigma, self._gain, self._offset, self._read,
-                self._denoiser, buttons, self._bar, self._status,
-            ]
-        )  # fmt: skip
-        self._status.native.setWordWrap(True)
-        self._status.native.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._status.native.setMinimumHeight(_SENTENCES_HIGH)
-        self.native.setMaximumWidth(_WIDEST)
-        self._noise.changed.connect(self._show_fields)
-        self._denoiser.changed.connect(self._explain)
-        self._measure.clicked.connect(self._start_measuring)
-        self._run.clicked.connect(self._start)
-        self._cancel.clicked.connect(self._stop)
-        self.native.destroyed.connect(partial(_abandon, self.__dict__))
-        self._show_fields()
-        self._explain()
-        self._say("" if self._layer.value is not None else _NO_LAYER)
+        super().__init__()
+        self.viewer = napari_viewer
+        self.jobs: dict[str, Job] = {}
+        self.axes = AxesPanel()
+        self.noise = NoisePanel(napari_viewer)
+        self.controls = Controls(default_recipe(), self._image_layers)
+        self.preview = Preview(napari_viewer, self.asked, self.say, self._show_models)
+        self.actions = self.controls.actions = Actions(self)
+        lay_out(self, self.controls, self.axes, self.noise)
+        self._replan = qdebounced(self._plan, timeout=_SETTLED_MS)
+        self._connect()
+        self._layers_changed()
+
+    def _connect(self) -> None:
+        controls = self.controls
+        controls.layer.changed.connect(self._layer_changed)
+        controls.run.clicked.connect(self.start)
+        controls.cancel.clicked.connect(self.cancel)
+        controls.preview.changed.connect(self._preview_turned)
+        for control in (controls.how, controls.share):
+            control.changed.connect(self._preview_shown)
+        for field in controls.fields.values():
+            field.changed.connect(self._form_changed)
+        self.axes.changed.connect(self._form_changed)
+        self.noise.changed.connect(self._form_changed)
+        self.noise.measure_requested.connect(self.measure)
+        for event in self._layer_events():
+            event.connect(self._layers_changed)
+        self.viewer.layers.selection.events.active.connect(self._follow)
+        # A destroyed widget cannot be asked any more: what must stop is handed over by itself.
+        self.destroyed.connect(partial(_abandon, self.jobs))
+
+    def _layer_events(self) -> list[Any]:
+        events = self.viewer.layers.events
+        return [events.inserted, events.removed]
+
+    def closeEvent(self, event: Any) -> None:
+        """Stop everything and let go of the viewer."""
+        _abandon(self.jobs)
+        self.preview.close()
+        self.noise.close()
+        for each in self._layer_events():
+            each.disconnect(self._layers_changed)
+        self.viewer.layers.selection.events.active.disconnect(self._follow)
+        super().closeEvent(event)
+
+    # ── what is asked ──
 
     def recipe(self) -> Recipe:
-        """Return the recipe that the form spells."""
-        return Recipe.of(noise=self._model(), denoiser=self._denoiser.value)
+        """Return the recipe that the form spells; its noise is None where it is to be measured."""
+        return Recipe.of(noise=self.noise.noise(), **self.controls.values())
 
-    def _model(self) -> Gaussian | PoissonGaussian | None:
-        if self._noise.value == _GAUSSIAN:
-            return Gaussian(self._sigma.value)
-        if self._noise.value == _POISSON:
-            return PoissonGaussian(self._gain.value, self._offset.value, self._read.value)
-        return None
+    def asked(self) -> Asked | None:
+        """Return what the form asks, or say what it lacks."""
+        layer = self.controls.layer.value
+        if layer is None:
+            self.say(_NO_LAYER)
+            return None
+        try:
+            image = image_from_layer(layer, self.axes.axes())
+            return Asked(layer, image, attributes_of(layer), self.recipe(), self.noise.question())
+        except ValueError as error:
+            self.say(str(error))
+            return None
 
-    def _image_layers(self, _: Any = None) -> list[ImageLayer]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, ImageLayer)]
+    # ── what runs ──
 
-    def _start(self) -> None:
-        """Read the form, then run its recipe in a worker."""
-        asked = self._asked()
+    def start(self) -> None:
+        """Run what the form asks in a worker."""
+        asked = self.asked()
         if asked is None:
             return
-        layer, image = asked
-        try:
-            recipe = self.recipe()
-        except ValueError as error:
-            self._fail(error)
-            return
-        added = partial(self._add, layer=layer, attributes=attributes_of(layer))
-        self._begin(partial(steps, recipe, image), added)
-
-    def _start_measuring(self) -> None:
-        asked = self._asked()
-        if asked is not None:
-            self._begin(partial(_measuring, asked[1]), self._show_model)
-
-    def _asked(self) -> tuple[ImageLayer, Image] | None:
-        layer = self._layer.value
-        if layer is None:
-            self._say(_NO_LAYER)
-            return None
-        try:
-            return layer, image_from_layer(layer)
-        except ValueError as error:
-            self._fail(error)
-            return None
-
-    def _begin(self, work: Any, done: Any) -> None:
+        self.controls.preview.value = False
+        self._stop("plan")
         self._busy(True)
-        self._job = Job(work, self._step, done, self._fail, self._end)
-
-    def _stop(self) -> None:
-        if self._job is not None:
-            self._say("Stopping after this tile …")
-            self._job.cancel()
-
-    def _step(self, progress: Progress, seconds: float) -> None:
-        self._bar.max = max(progress.total, 1)
-        self._bar.value = progress.done
-        if not progress.done:
-            self._say(f"{progress.doing} …")
-            return
-        left = seconds / progress.done * (progress.total - progress.done)
-        self._say(
-            f"{progress.doing}: {progress.done} of {progress.total} tiles, about {left:.0f} s left"
+        self.jobs["run"] = Job(
+            partial(work.run, asked),
+            Answers(partial(self._add, asked=asked), self.fail, self._step, self._ended),
+            "Denoise",
         )
 
-    def _add(self, result: Result, layer: ImageLayer, attributes: dict[str, Any]) -> None:
-        """Add the result above its input, or on top where the input is gone."""
-        layers = self._viewer.layers
-        added = self._viewer.add_image(**layer_of(result, attributes, [x.name for x in layers]))
-        if layer in layers:
-            layers.move(layers.index(added), layers.index(layer) + 1)
-        measured = self._show_model(result.noise[0])
-        self._say("\n".join([f"Added {added.name!r}.", measured, *result.doubts]))
+    def begin(self, name: str, making: Callable[..., Any], done: Callable[[Any], None]) -> None:
+        """Run other long work in place of a run, with the same progress and Cancel."""
+        self.controls.preview.value = False
+        self._busy(True)
+        self.jobs["run"] = Job(making, Answers(done, self.fail, self._step, self._ended), name)
 
-    def _show_model(self, model: Gaussian | PoissonGaussian) -> str:
-        """Show measured numbers in the fields, where they can be changed; say them with errors."""
-        words = model.in_words()
-        self._say("\n".join([words, *(model.evidence.doubts if model.evidence else ())]))
-        if model.evidence:
-            for name, field in self._fields.items():
-                field.value = getattr(model, name, field.value)
-            self._show_fields(_GAUSSIAN if isinstance(model, Gaussian) else _POISSON)
-        return words
+    def measure(self) -> None:
+        """Measure the noise as the panel asks."""
+        asked = self.asked()
+        if asked is not None:
+            self._busy(True)
+            answers = Answers(self._show_models, self.fail, self._step, self._ended)
+            self.jobs["run"] = Job(partial(work.measure, asked), answers, "Measure noise")
 
-    def _fail(self, error: Exception) -> None:
-        self._say(str(error))
-        if isinstance(error, (ValueError, MemoryError)):
-            show_info(str(error))
-        else:
-            show_error(f"{type(error).__name__}: {error}")
+    def cancel(self) -> None:
+        """Stop the run; nothing is added."""
+        if "run" in self.jobs:
+            self.jobs["run"].cancel()
 
-    def _end(self, stopped: bool) -> None:
-        self._job = None
+    def _stop(self, name: str) -> None:
+        if name in self.jobs:
+            self.jobs.pop(name).abandon()
+
+    def _step(self, progress: Progress, seconds: float) -> None:
+        bar = self.controls.bar
+        bar.setMaximum(max(progress.total, 1))
+        bar.setValue(progress.done)
+        words = f"{progress.doing} …"
+        if progress.done:
+            left = seconds / progress.done * (progress.total - progress.done)
+            words = (
+                f"{progress.doing}: {progress.done} of {progress.total}, "
+                f"about {duration(left)} left"
+            )
+        self.say(words)
+
+    def _ended(self, cancelled: bool) -> None:
+        self.jobs.pop("run", None)
         self._busy(False)
-        if stopped:
-            self._say("Stopped; nothing was added.")
+        if cancelled:
+            self.say("Stopped; nothing was added.")
+
+    def _add(self, result: Result, asked: Asked) -> None:
+        added = add_result(self.viewer, result, asked, flags=self.controls.flags.value)
+        self._show_models(result.noise)
+        words = [model.in_words() for model in result.noise]
+        self.say("\n".join([f"Added {added.name!r}.", *words, *result.doubts]))
+
+    def _show_models(self, models: tuple[Any, ...]) -> None:
+        """Show models that were measured; typed ones carry no evidence."""
+        if all(model.evidence is not None for model in models):
+            self.noise.show_measured(models)
+
+    def fail(self, error: Exception) -> None:
+        """Say what went wrong, as a notification and in the widget."""
+        known = isinstance(error, (ValueError, MemoryError, OSError))
+        words = str(error) if known else f"{type(error).__name__}: {error}"
+        self.say(words)
+        _LOG.error("%s", words, exc_info=None if known else error)
+        (show_warning if known else show_error)(words)
 
     def _busy(self, busy: bool) -> None:
-        self._run.enabled = self._measure.enabled = not busy
-        self._cancel.enabled = busy
-        self._bar.value = 0
+        self.controls.busy(busy)
+        self.noise.setEnabled(not busy)
 
-    def _say(self, text: str) -> None:
-        self._status.value = text
+    def say(self, text: str) -> None:
+        """Show a sentence at the foot of the widget."""
+        self.controls.status.setText(text)
 
-    def _show_fields(self, kind: str | None = None) -> None:
-        kind = kind or self._noise.value
-        self._sigma.visible = kind == _GAUSSIAN
-        for field in (self._gain, self._offset, self._read):
-            field.visible = kind == _POISSON
-        typed = self._noise.value != _MEASURED
-        for field in self._fields.values():
-            field.enabled = typed
+    # ── what changes ──
 
-    def _explain(self) -> None:
-        self._denoiser.tooltip = denoisers()[self._denoiser.value]
+    def _image_layers(self, _: Any = None) -> list[ImageLayer]:
+        return [
+            layer
+            for layer in self.viewer.layers
+            if isinstance(layer, ImageLayer) and PREVIEW_KEY not in layer.metadata
+        ]
+
+    def _layers_changed(self, _: Any = None) -> None:
+        for layer in self._image_layers():  # a second connection of the same call is none
+            layer.events.name.connect(self._layers_changed)
+        before = self.controls.layer.value
+        self.controls.layer.reset_choices()
+        if self.controls.layer.value is not before or before is None:
+            self._layer_changed()
+
+    def _follow(self, event: Any) -> None:
+        if event.value in self._image_layers() and "run" not in self.jobs:
+            self.controls.layer.value = event.value
+
+    def _layer_changed(self, _: Any = None) -> None:
+        layer = self.controls.layer.value
+        self.controls.run.enabled = layer is not None and "run" not in self.jobs
+        self.axes.set_layer(layer)
+        self.noise.forget()
+        self.noise.set_header(image_from_layer(layer).header if layer is not None else {})
+        self.say("" if layer is not None else _NO_LAYER)
+
+    def _form_changed(self, _: Any = None) -> None:
+        layer = self.controls.layer.value
+        if layer is not None:
+            self.noise.set_channels(self.axes.channels())
+            self.controls.axes_title(self.axes.summary())
+        self.preview.renew()
+        self._replan()
+
+    def _plan(self) -> None:
+        """Say how long the run will take, from one tile timed in a worker."""
+        if "run" in self.jobs or self.controls.layer.value is None:
+            self.controls.plan.setText("")
+            return
+        asked = self.asked()
+        self._stop("plan")
+        if asked is not None:
+            answers = Answers(
+                self.controls.plan.setText,
+                lambda error: self.controls.plan.setText(str(error)),
+                end=self._planned,
+            )
+            self.jobs["plan"] = Job(partial(planned, asked), answers)
+
+    def _planned(self, _: bool) -> None:
+        self.jobs.pop("plan", None)
+
+    def _preview_turned(self, on: bool) -> None:
+        self.preview.turn(on)
+        if not on:
+            self.say("")
+
+    def _preview_shown(self, _: Any = None) -> None:
+        self.preview.show(self.controls.how.value, self.controls.share.value / 100)
 
 
-def _measuring(image: Image) -> Generator[Progress, None, Gaussian | PoissonGaussian]:
-    """Measure the noise of the first channel, as a run would."""
-    from napari_credible.noise import estimate_noise
-
-    yield Progress(0, 1, "measuring the noise")
-    first = image.ordered()[0] if image.channel_axis else image.ordered()
-    return estimate_noise(Image(first, header=image.header))
-
-
-def _abandon(state: dict[str, Any], *_: Any) -> None:
-    """Stop the job of a widget that Qt has destroyed."""
-    job = state.get("_job")
-    if job is not None:
-        job.abandon()
-
-
-def _number(label: str, tooltip: str, value: float, low: float = 0.0) -> FloatSpinBox:
-    box = FloatSpinBox(label=label, tooltip=tooltip, value=value, min=low, max=1e9, step=0.1)
-    box.native.setDecimals(4)
-    return box
+def _abandon(jobs: dict[str, Job], *_: Any) -> None:
+    """Stop all jobs of a widget that is going away."""
+    while jobs:
+        jobs.popitem()[1].abandon()

@@ -108,6 +108,11 @@ def check_writable(path: Path) -> tuple[str, ...]:
     return kind
 
 
+def readable(path: Path) -> bool:
+    """Return whether the name of ``path`` is that of a file which can be read."""
+    return path.name.lower().endswith((*TIFF, *FITS, *PICTURE)) and not path.name.startswith(".")
+
+
 def _kind(path: Path) -> tuple[str, ...]:
     for kind in (TIFF, FITS, PICTURE):
         if path.name.lower().endswith(kind):

@@ -10,6 +10,7 @@ import numpy as np
 
 _LEAST_SIDE = 8
 _KINDS = "iuf"
+_COLOURS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,14 @@ class Image:
     def channel_axis(self) -> str:
         """The axis that counts channels or colours, or an empty string."""
         return next((a for a in "CS" if a in self.axes), "")
+
+    def opaque(self) -> Image:
+        """Return the image without the fourth colour sample: opacity has no noise."""
+        if self.channel_axis != "S" or self.array.shape[self.axes.index("S")] <= _COLOURS:
+            return self
+        colours = [slice(None)] * len(self.axes)
+        colours[self.axes.index("S")] = slice(_COLOURS)
+        return self.with_array(self.array[tuple(colours)])
 
     def ordered(self) -> Any:
         """Return the array with the channel axis first, if any, and Y and X last: a view."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_credible.noise.dark import Dark, disagreement, free_line, look_at, pinned
 from napari_credible.noise.evidence import Evidence
 from napari_credible.noise.fit import Line, fit_line
 from napari_credible.noise.header import from_header, states_offset
@@ -31,7 +32,12 @@ _DARK_SHARE = 0.3
 
 
 def estimate_noise(
-    image: Any, *, offset: float | None = None, repeats: bool = False, seed: int = 0
+    image: Any,
+    *,
+    offset: float | None = None,
+    repeats: bool = False,
+    dark: Any = None,
+    seed: int = 0,
 ) -> Gaussian | PoissonGaussian:
     """Measure the noise of an image, or of several exposures of one scene.
 
@@ -48,6 +54,11 @@ def estimate_noise(
         demands an offset; elsewhere it is taken as 0.
     repeats : bool
         The first axis counts exposures of one unchanging scene. Then texture cannot mislead.
+    dark : array_like, shape (Y, X) or (n, Y, X), or Image, optional
+        Frames taken without light, with the same camera settings, region and binning. They give
+        offset and read noise, and the line through the noise of the image, pinned there within
+        their errors, the gain; a header is not asked then. From two frames on, what differs
+        only from pixel to pixel is not counted as read noise.
     seed : int
         Chooses the patches of images with more than 400 000 of them.
 
@@ -60,8 +71,12 @@ def estimate_noise(
     Raises
     ------
     ValueError
-        Where the image is too small, constant or without noise, so that nothing can be told.
+        Where the image is too small, constant or without noise, so that nothing can be told, or
+        where the dark frames do not fit it.
     """
+    if dark is not None and offset is not None:
+        raise ValueError("an offset is given and a dark frame too, which has its own; give one")
+    darkness = None if dark is None else look_at(dark, image, seed)
     header = getattr(image, "header", None) or {}
     planes = _planes(getattr(image, "array", image), every=repeats)
     finite = np.isfinite(planes)
@@ -79,6 +94,8 @@ def estimate_noise(
         planes[usable]
     ):
         doubts.append(_COARSE)
+    if darkness is not None and len(points.means):
+        return _with_dark(darkness, points, doubts, len(planes) if repeats else 0)
     if len(points.means) < 3:
         return _gaussian(points, [*doubts, _FLAT], "repeats" if repeats else "image")
     line = fit_line(points.means, points.variances, points.errors)
@@ -100,6 +117,7 @@ _COARSE = (
     "keep more bits when the image is saved"
 )
 _FLAT = "the image is too flat to tell a gain; its noise is taken as Gaussian"
+_NO_LIGHT = "light adds no noise to that of the dark frame; the noise is taken as Gaussian"
 
 
 def _planes(array: ArrayLike, *, every: bool) -> Array:
@@ -189,8 +207,8 @@ def _doubts(points: Points, usable: NDArray[np.bool_], finite: NDArray[np.bool_]
     return doubts
 
 
-def _shows_poisson(line: Line, points: Points) -> bool:
-    change = line.slope * (points.means.max() - points.means.min())
+def _shows_poisson(line: Line, points: Points, darkest: float = np.inf) -> bool:
+    change = line.slope * (points.means.max() - min(points.means.min(), darkest))
     return line.slope > _SURE_ERRORS * line.slope_error and change > _SURE_SHARE * line.level
 
 
@@ -203,7 +221,9 @@ def _gaussian(points: Points, doubts: list[str], source: str) -> Gaussian:
     freedom = (points.variances / points.errors) ** 2
     sigma = float(np.sqrt(np.average(points.variances, weights=freedom)))
     error = sigma / (2 * float(np.sqrt(freedom.sum())))
-    return Gaussian(sigma, evidence=_evidence(source, {"sigma": error}, doubts, points))
+    covariance = np.diag([0.0, (2 * sigma * error) ** 2])
+    evidence = _evidence(source, {"sigma": error}, doubts, points, covariance)
+    return Gaussian(sigma, evidence=evidence)
 
 
 def _poisson(
@@ -224,7 +244,7 @@ def _poisson(
         "offset": offset_error,
         "read_noise": spread / (2 * read_noise) if variance > spread else float(np.sqrt(spread)),
     }
-    evidence = _evidence(source, errors, doubts, points)
+    evidence = _evidence(source, errors, doubts, points, _about_zero(line))
     return PoissonGaussian(line.slope, offset, read_noise, evidence=evidence)
 
 
@@ -265,17 +285,48 @@ def _with_header(
     if not knows_offset:
         offset = line.pivot - (line.level - read_noise**2) / gain
         offset = min(offset, float(points.means.min()))
-    errors = {
-        "gain": 0.0,
-        "read_noise": 0.0,
-        "offset": float(np.sqrt(line.covariance[1, 1])) / gain,
-    }
+    error = 0.0 if knows_offset else float(np.sqrt(line.covariance[1, 1]))
+    errors = {"gain": 0.0, "read_noise": 0.0, "offset": error / gain}
     missing = [d for d in (stated.evidence.doubts if stated.evidence else ()) if "offset" not in d]
-    evidence = _evidence("header", errors, [*doubts, *missing], points)
+    covariance = np.diag([0.0, error**2])
+    evidence = _evidence("header", errors, [*doubts, *missing], points, covariance)
     return PoissonGaussian(gain, offset, read_noise, evidence=evidence)
 
 
+def _with_dark(
+    dark: Dark, points: Points, doubts: list[str], exposures: int
+) -> Gaussian | PoissonGaussian:
+    """Take offset and read noise from the dark frames, the gain from the line that starts there.
+
+    ``exposures`` is 0 where the points come from patches of one image.
+    """
+    free = free_line(points, dark, repeats=exposures > 0)
+    line = pinned(free, dark, repeats=exposures > 0)
+    doubts = [*doubts, *dark.doubts, *disagreement(points, free, dark, exposures)]
+    if not _shows_poisson(line, points, dark.offset):
+        return _gaussian(points, [*doubts, _NO_LIGHT], "repeats" if exposures else "image")
+    errors = {
+        "gain": line.slope_error,
+        "offset": dark.offset_error,
+        "read_noise": dark.read_noise_error,
+    }
+    evidence = _evidence("dark frame", errors, doubts, points, _about_zero(line))
+    return PoissonGaussian(line.slope, dark.offset, dark.read_noise, evidence=evidence)
+
+
+def _about_zero(line: Line) -> Array:
+    """Return the covariance of slope and intercept, the variance at a mean of 0."""
+    shift = np.array([[1.0, 0.0], [-line.pivot, 1.0]])
+    return np.asarray(shift @ line.covariance @ shift.T)
+
+
 def _evidence(
-    source: str, errors: Mapping[str, float], doubts: list[str], points: Points
+    source: str,
+    errors: Mapping[str, float],
+    doubts: list[str],
+    points: Points,
+    covariance: Array,
 ) -> Evidence:
-    return Evidence(source, errors, tuple(doubts), points.means, points.variances, points.errors)
+    return Evidence(
+        source, errors, tuple(doubts), points.means, points.variances, points.errors, covariance
+    )

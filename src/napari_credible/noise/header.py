@@ -1,4 +1,9 @@
-"""Noise parameters that a camera wrote into a FITS header."""
+"""Noise parameters that a camera wrote into a FITS header.
+
+Microscopes' files do not state them. OME's ``DetectorSettings`` has Gain, Offset, Voltage and
+ReadOutRate, but its Gain is the amplification that was set and its Offset that of the amplifier, of
+no stated unit; neither is in ADU or per photoelectron, so they are left alone.
+"""
 
 from __future__ import annotations
 

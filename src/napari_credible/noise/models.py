@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Protocol, get_type_hints, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_credible.knob import Knob
+from napari_credible.knob import Knob, knobs
 from napari_credible.noise import anscombe
 from napari_credible.noise.evidence import Evidence
 
@@ -52,7 +52,7 @@ class _Numbers:
     """Validation, equality and JSON of a noise model, from its annotated fields."""
 
     def __post_init__(self) -> None:
-        for name, knob in _knobs(type(self)).items():
+        for name, knob in knobs(type(self)).items():
             value = getattr(self, name)
             knob.check(name, value)
             if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
@@ -63,16 +63,16 @@ class _Numbers:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in _knobs(type(self)))
+        return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in knobs(type(self)))
 
     def __hash__(self) -> int:
         return hash(
-            (type(self), *(np.asarray(getattr(self, n)).tobytes() for n in _knobs(type(self))))
+            (type(self), *(np.asarray(getattr(self, n)).tobytes() for n in knobs(type(self))))
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and the parameters as plain JSON values."""
-        numbers = {n: np.asarray(getattr(self, n)).tolist() for n in _knobs(type(self))}
+        numbers = {n: np.asarray(getattr(self, n)).tolist() for n in knobs(type(self))}
         return {"kind": type(self).__name__, **numbers}
 
     def in_words(self) -> str:
@@ -80,7 +80,7 @@ class _Numbers:
         evidence: Evidence | None = getattr(self, "evidence", None)
         errors = evidence.errors if evidence else {}
         parts = []
-        for name in _knobs(type(self)):
+        for name in knobs(type(self)):
             value = getattr(self, name)
             shown = f"{value:.4g}" if isinstance(value, float) else "a map"
             known = 0 < errors.get(name, 0.0) < np.inf
@@ -199,8 +199,3 @@ def model_from_dict(values: dict[str, Any]) -> Gaussian | PoissonGaussian:
             f"{kind.__name__} has no {', '.join(sorted(unknown))}; it has {', '.join(names)}"
         )
     return kind(**numbers)
-
-
-def _knobs(kind: type) -> dict[str, Knob]:
-    hints = get_type_hints(kind, include_extras=True)
-    return {n: h.__metadata__[0] for n, h in hints.items() if hasattr(h, "__metadata__")}

@@ -100,7 +100,8 @@ def _rescaled(rng: Generator, image: NDArray[np.integer[Any]], side: int) -> NDA
     shrink = rng.uniform(1, 3) if rng.random() < 0.6 else 1.0
     cut = min(round(side * shrink), *image.shape)
     y, x = (rng.integers(n - cut + 1) for n in image.shape)
-    crop = image[y : y + cut, x : x + cut].astype(np.float32) / np.iinfo(image.dtype).max
+    crop = image[y : y + cut, x : x + cut].astype(np.float32)
+    crop /= np.iinfo(image.dtype).max
     if cut == side:
         return crop
     pixels = torch.from_numpy(crop)[None, None]

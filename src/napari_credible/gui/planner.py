@@ -1,0 +1,26 @@
+"""What a run will take, said before it starts: tiles, memory, seconds from one timed tile."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from napari_credible.gui.asked import Asked, Stop
+from napari_credible.plan import plan
+from napari_credible.planes import Progress, seconds_per_pixel
+from napari_credible.run import load, placed
+from napari_credible.stopping import stoppable
+
+# Seconds a pixel by denoiser, device and precision: timed once a session.
+_TIMED: dict[tuple[str, str, bool], float] = {}
+
+
+def planned(asked: Asked, stop: Stop) -> Generator[Progress, None, str]:
+    """Return the plan in one sentence, with the duration that a timed tile foretells."""
+    yield Progress(0, 1, "timing one tile")
+    denoiser = load(asked.recipe)
+    todo = plan(asked.recipe, asked.image, denoiser)
+    key = (asked.recipe.denoiser, todo.device, todo.bfloat16)
+    if key not in _TIMED:
+        with stoppable(stop):
+            _TIMED[key] = seconds_per_pixel(placed(denoiser, todo), todo.device)
+    return todo.describe(todo.seconds(_TIMED[key]))

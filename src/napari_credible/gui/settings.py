@@ -1,0 +1,43 @@
+"""Defaults that the user keeps in napari's preferences."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from napari_credible.recipe import Recipe
+
+_LOG = logging.getLogger("napari_credible")
+# What the preferences show for a field that is left to the program.
+FASTEST, AUTOMATIC = "fastest", 0.0
+
+
+def default_recipe() -> Recipe:
+    """Return a recipe with the defaults of Preferences > Plugins > Credible.
+
+    A stored value that no longer fits is reported in the log and left at its default; napari
+    before 0.9 keeps no settings for plugins, and everything is at its default there.
+    """
+    recipe = Recipe()
+    for name, value in _stored().items():
+        try:
+            recipe = recipe.replace(**{name: value})
+        except ValueError as error:
+            _LOG.warning("the setting %s is not used: %s", name, error)
+    return recipe
+
+
+def _stored() -> dict[str, Any]:
+    try:
+        from napari.settings import get_plugin_settings
+
+        kept = get_plugin_settings("napari-credible").defaults
+    except (ImportError, KeyError):
+        return {}
+    return {
+        "denoiser": kept.denoiser,
+        "device": None if kept.device == FASTEST else kept.device,
+        "precision": kept.precision,
+        "memory": None if kept.memory == AUTOMATIC else kept.memory,
+        "dtype": kept.dtype,
+    }

@@ -1,0 +1,83 @@
+"""Command line options drawn from the declared fields of a recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from napari_credible.knob import Choice, Knob, knobs
+from napari_credible.recipe import Recipe
+
+_NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
+
+
+def with_recipe(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of :class:`Recipe`.
+
+    The command takes them as its last parameter ``recipe``, already checked.
+    """
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "recipe"]
+    hints = get_type_hints(command, include_extras=True)
+    own = [p.replace(annotation=hints[p.name]) for p in own]
+    asked = recipe_options()
+
+    @wraps(command)
+    def called(**values: Any) -> None:
+        fields = {p.name: values.pop(p.name) for p in asked}
+        fields["noise"] = parsed_noise(fields["noise"])
+        command(**values, recipe=Recipe.of(**fields))
+
+    both = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *asked]]
+    called.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in both}
+    return called
+
+
+def recipe_options() -> list[inspect.Parameter]:
+    """Return one parameter for each field of :class:`Recipe` but its method."""
+    types = get_type_hints(Recipe)
+    noise = inspect.Parameter(
+        "noise",
+        inspect.Parameter.KEYWORD_ONLY,
+        default="auto",
+        annotation=Annotated[str, typer.Option("--noise", help=_NOISE)],
+    )
+    defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
+    declared = knobs(Recipe)
+    return [noise, *(_option(n, types[n], declared[n], defaults[n]) for n in declared)]
+
+
+def _option(name: str, kind: Any, declared: Knob | Choice, default: Any) -> inspect.Parameter:
+    about = f"{declared.about[:1].upper()}{declared.about[1:]}"
+    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{about}: {declared.wanted()}.")
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],
+    )
+
+
+def parsed_noise(text: str) -> Any:
+    """Return the noise model that ``text`` spells, or None for ``auto``."""
+    from napari_credible.noise import Gaussian, PoissonGaussian
+
+    kind, _, numbers = text.partition(":")
+    if text == "auto":
+        return None
+    try:
+        values = [float(value) for value in numbers.split(",")]
+    except ValueError:
+        values = []
+    if kind == "gaussian" and len(values) == 1:
+        return Gaussian(*values)
+    if kind == "poisson-gaussian" and 1 <= len(values) <= 3:
+        return PoissonGaussian(*values)
+    raise ValueError(
+        f"--noise {text}: write auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]]"
+    )
