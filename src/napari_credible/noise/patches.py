@@ -29,6 +29,7 @@ _KEPT_SHARE = 0.3
 _MOST_PATCHES = 400_000
 _SMALLEST_BIN = 400
 _BINS = 32
+_SQUARE = 64
 # Squared standard deviations beyond which a residual is structure, not noise.
 _SKEW_LIMIT = 20.0
 _LEAST_SKEW = 0.05
@@ -94,15 +95,10 @@ def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
     rng : numpy Generator
         Chooses patches where there are more than 400 000.
     """
-    patches = _patches(planes, usable, rng)
+    patches, side = _patches(planes, usable, rng)
     mean = patches.mean(1)
     centred = patches - mean[:, None]
-    # Where light varies, noise does too: dividing by its rough size lets faint and bright
-    # patches speak alike when the directions are chosen.
-    directions = _directions(centred / _rough_noise(mean, centred)[:, None])
-    quiet = centred @ directions[:, :_QUIET]
-    skewed, weight = _centre_seen(centred, directions[:, :-_BUSY])
-    energy = np.square(centred @ directions[:, -_BUSY:]).sum(1)
+    quiet, energy, skewed, weight = _seen(centred, mean, side)
     order = np.argsort(mean, kind="stable")
     bins = _bins(mean[order], order)
     calm = [b[energy[b] <= np.quantile(energy[b], _KEPT_SHARE)] for b in bins]
@@ -116,15 +112,44 @@ def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
     return points.with_dark_share(mean, _SIDE**2) if len(points.means) else points
 
 
-def _patches(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+def _seen(
+    centred: Array, mean: Array, side: NDArray[np.bool_]
+) -> tuple[Array, Array, Array, float]:
+    """Return what quiet and busy directions and the calm centre see of each patch.
+
+    The directions are chosen on the one half of the image and read on the other: the quietest
+    of many directions is quiet also by chance, and would make the noise look smaller there.
+    """
+    # Where light varies, noise does too: dividing by its rough size lets faint and bright
+    # patches speak alike when the directions are chosen.
+    alike = centred / _rough_noise(mean, centred)[:, None]
+    quiet, energy = np.empty((len(centred), _QUIET)), np.empty(len(centred))
+    skewed, weights = np.empty(len(centred)), []
+    for half in (False, True):
+        here, there = side == half, side != half
+        directions = _directions(alike[there if there.any() else here])
+        quiet[here] = centred[here] @ directions[:, :_QUIET]
+        energy[here] = np.square(centred[here] @ directions[:, -_BUSY:]).sum(1)
+        skewed[here], weight = _centre_seen(centred[here], directions[:, :-_BUSY])
+        weights.append(weight)
+    return quiet, energy, skewed, float(np.mean(weights))
+
+
+def _patches(
+    planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return patches, and in which half of the image each lies: a board of large squares."""
     window = (1, _SIDE, _SIDE)
     views = np.lib.stride_tricks.sliding_window_view(planes, window)
     complete = np.lib.stride_tricks.sliding_window_view(usable, window).all((-3, -2, -1))
     places = np.flatnonzero(complete)
     if len(places) > _MOST_PATCHES:
         places = np.sort(rng.choice(places, _MOST_PATCHES, replace=False))
-    chosen: Array = views[np.unravel_index(places, complete.shape)]
-    return chosen.reshape(len(places), -1)
+    where = np.unravel_index(places, complete.shape)
+    chosen: Array = views[where]
+    square = max(min(_SQUARE, min(planes.shape[1:]) // 2), 1)
+    side = (where[1] // square + where[2] // square) % 2 == 1
+    return chosen.reshape(len(places), -1), side
 
 
 def _rough_noise(mean: Array, centred: Array) -> Array:
@@ -165,8 +190,8 @@ def _bins(sorted_means: Array, order: NDArray[np.intp]) -> list[NDArray[np.intp]
 def _point(mean: Array, quiet: Array) -> tuple[float, float, float]:
     """Return mean, variance and its error of the calmest patches of a bin."""
     variance = _clipped_mean(np.square(quiet))
-    # Neighbouring patches overlap: about every fifth is news.
-    freedom = max(quiet.size / 5, 2)
+    # Neighbouring patches overlap: about every eighth is news.
+    freedom = max(quiet.size / 8, 2)
     return float(mean.mean()), variance, variance * np.sqrt(2 / freedom)
 
 
