@@ -5,14 +5,18 @@ sh scripts/with-display.sh python docs/screenshots.py
 
 import time
 from pathlib import Path
+from typing import Any
 
 import napari
+from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
 from napari_credible.__main__ import main
-from napari_credible.gui.widget import DenoiseWidget
+from napari_credible.gui.noise_question import POISSON
 
 IMAGES = Path(__file__).parent / "images"
+# The smallest screen that the window is made for.
+SMALL = (1280, 720)
 
 
 def waited(seconds: float) -> None:
@@ -23,31 +27,83 @@ def waited(seconds: float) -> None:
         time.sleep(0.01)
 
 
-def widget_after_a_run(sample: str, name: str) -> None:
-    """Open a sample, denoise it with the widget, and keep a picture of the window."""
+def opened(sample: str, theme: str = "dark") -> tuple[Any, Any]:
+    """Return a viewer with a sample and the widget, as a user opens them."""
+    get_settings().appearance.theme = theme
     viewer = napari.Viewer()
-    viewer.window.resize(1500, 900)
-    widget = DenoiseWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Denoise")
+    viewer.theme = theme
+    viewer.window.resize(*SMALL)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-credible", "Denoise")
     viewer.open_sample("napari-credible", sample)
-    viewer.layers[0].contrast_limits = (0, 120) if sample == "photons" else (450, 1600)
-    waited(0.5)
-    widget._run.native.click()
-    while widget._job is not None:
+    waited(5)  # the plan times a tile
+    return viewer, widget
+
+
+def kept(viewer: Any, name: str) -> None:
+    """Keep a picture of the window."""
+    waited(0.7)
+    viewer.screenshot(IMAGES / name, canvas_only=False, flash=False)
+
+
+def ended(widget: Any) -> None:
+    """Wait for the end of a run."""
+    while "run" in widget.jobs:
         waited(0.05)
+
+
+def the_noise_panel() -> None:
+    """Measured parameters with their errors, and the plot."""
+    for theme in ("dark", "light"):
+        viewer, widget = opened("cells", theme)
+        widget.measure()
+        ended(widget)
+        waited(1.5)
+        kept(viewer, f"noise-{theme}.png")
+        viewer.close()
+
+
+def the_preview() -> None:
+    """The input left of a line, the preview right of it."""
+    viewer, widget = opened("cells")
+    widget.controls.preview.value = True
+    widget.controls.how.value = "split"
+    waited(6)
+    kept(viewer, "preview.png")
+    viewer.close()
+
+
+def a_run() -> None:
+    """A stack while it runs, and when it is done."""
+    viewer, widget = opened("photons")
+    widget.start()
+    while "denoising" not in widget.controls.status.text():
+        waited(0.02)
+    viewer.screenshot(IMAGES / "running.png", canvas_only=False, flash=False)
+    ended(widget)
     viewer.grid.enabled = True
     viewer.grid.stride = -1
-    viewer.scale_bar.visible = sample == "cells"
     viewer.reset_view()
-    waited(1.0)
-    viewer.screenshot(IMAGES / name, canvas_only=False, flash=False)
+    kept(viewer, "finished.png")
+    viewer.close()
+
+
+def a_result_elsewhere() -> None:
+    """Typed noise, and what can be done with the recipe."""
+    viewer, widget = opened("stars", "light")
+    widget.noise._source.setCurrentText(POISSON)
+    widget.actions.copy_command()
+    kept(viewer, "recipe.png")
     viewer.close()
 
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    widget_after_a_run("photons", "widget-photons.png")
-    widget_after_a_run("cells", "widget-cells.png")
+    before = get_settings().appearance.theme
+    the_noise_panel()
+    the_preview()
+    a_run()
+    a_result_elsewhere()
+    get_settings().appearance.theme = before
     try:
         main(["demo", "-o", str(IMAGES / "demo"), "--no-show"])
     except SystemExit:

@@ -137,7 +137,7 @@ class DenoiseWidget(QWidget):  # type: ignore[misc]
         asked = self.asked()
         if asked is not None:
             self._busy(True)
-            answers = Answers(self._show_models, self.fail, self._step, self._ended)
+            answers = Answers(self._measured, self.fail, self._step, self._ended)
             self.jobs["run"] = Job(partial(work.measure, asked), answers, "Measure noise")
 
     def cancel(self) -> None:
@@ -173,6 +173,10 @@ class DenoiseWidget(QWidget):  # type: ignore[misc]
         self._show_models(result.noise)
         words = [model.in_words() for model in result.noise]
         self.say("\n".join([f"Added {added.name!r}.", *words, *result.doubts]))
+
+    def _measured(self, models: tuple[Any, ...]) -> None:
+        self._show_models(models)
+        self.say("\n".join(model.in_words() for model in models))
 
     def _show_models(self, models: tuple[Any, ...]) -> None:
         """Show models that were measured; typed ones carry no evidence."""

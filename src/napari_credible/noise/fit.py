@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Texture only ever adds variance: a point this many errors above the line loses its weight.
-_TOLERANCE = 1.5
+_TOLERANCE = 1.2
+# Cut or mostly empty counts put a point far below it: one such point must not blow up all errors.
+_LARGEST_SURPRISE = 5.0
 _ROUNDS = 30
 
 
@@ -63,5 +65,6 @@ def fit_line(means: Array, variances: Array, errors: Array) -> Line:
         model = np.maximum(design @ (slope, level), 0.05 * np.median(variances))
         surprise = (variances - model) / (relative * model)
         trust = np.where(surprise > 0, 1 / (1 + (surprise / _TOLERANCE) ** 2), 1.0)
-    scatter = np.sum(trust * surprise**2) / max(trust.sum() - 2, 1)
+    limited = np.clip(surprise, -_LARGEST_SURPRISE, _LARGEST_SURPRISE)
+    scatter = np.sum(trust * limited**2) / max(trust.sum() - 2, 1)
     return Line(float(slope), float(level), pivot, np.linalg.inv(normal) * max(scatter, 1.0))
