@@ -66,6 +66,51 @@ def test_the_suffix_chooses_the_kind(folder, tmp_path):
     assert [p.name for p in report.done] == ["1-denoised.fits"]
 
 
+def test_each_kind_stays_what_it_is(folder, tmp_path, scene):
+    nc.write(folder / "5.ome.zarr", nc.Image(500 * scene[:64, :64]))
+    report, _ = exhausted(batch(RECIPE, files_of(folder, "[35].*"), tmp_path / "out"))
+    assert [p.name for p in report.done] == ["3-denoised.fits", "5-denoised.ome.zarr"]
+    wanted = nc.denoise(nc.read(folder / "5.ome.zarr"), nc.Gaussian(5.0), denoiser="tv").estimate
+    np.testing.assert_array_equal(np.asarray(nc.read(report.done[1]).array), wanted)
+
+
+def test_results_beside_their_inputs_are_not_run_again(folder):
+    """Also where they are to be made anew: an input is never replaced."""
+    report, _ = exhausted(batch(RECIPE, files_of(folder, "[12].tif"), folder))
+    assert len(report.done) == 2
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    again, _ = exhausted(batch(RECIPE, files_of(folder, "[12]*.tif"), folder))
+    assert again.skipped == report.done
+    assert not again.done
+    assert not again.failed
+    anew, _ = exhausted(batch(RECIPE, files_of(folder, "[12]*.tif"), folder, overwrite=True))
+    assert not anew.done
+    assert all("is among the inputs" in sentence for sentence in anew.failed.values())
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_two_inputs_do_not_share_a_result(folder, tmp_path, scene):
+    nc.write(folder / "1.tiff", nc.Image(700 * scene[:64, :64]))
+    for _ in range(2):
+        report, _ = exhausted(batch(RECIPE, files_of(folder, "1.*"), tmp_path / "out"))
+        assert list(report.failed) == [folder / "1.tiff"]
+        assert "has the name of that of 1.tif;" in report.in_words()
+    wanted = nc.denoise(nc.read(folder / "1.tif"), nc.Gaussian(5.0), denoiser="tv").estimate
+    np.testing.assert_array_equal(nc.read(report.skipped[0]).array, wanted)
+
+
+def test_whatever_goes_wrong_with_a_file_the_others_are_done(folder, tmp_path, monkeypatch):
+    def fails(path):
+        if path.name == "1.tif":
+            raise KeyError("no such codec")
+        return nc.read(path)
+
+    monkeypatch.setattr("napari_credible.batch.read", fails)
+    report, _ = exhausted(batch(RECIPE, files_of(folder, "[12].tif"), tmp_path / "out"))
+    assert [p.name for p in report.done] == ["2-denoised.ome.tif"]
+    assert "1.tif: KeyError" in report.in_words()
+
+
 @pytest.mark.parametrize(("place", "words"), [("none", "no folder"), ("empty", "has no TIFF")])
 def test_a_folder_without_images_is_refused(tmp_path, place, words):
     (tmp_path / "empty").mkdir()

@@ -53,7 +53,7 @@ def test_what_is_outside_is_refused_with_what_is_wanted(name):
 
 
 def test_a_knob_speaks_in_words():
-    assert Knob(0, 1e30, "ADU", above=True).wanted() == "a number from 0 to 1e+30 (ADU)"
+    assert Knob(0, 1e30, "ADU", above=True).wanted() == "a number above 0, at most 1e+30 (ADU)"
     assert Knob(0, float("inf"), above=True).wanted() == "a finite number above 0"
     choice = Choice(lambda: {"a": "", "b": ""}, empty="the best")
     assert choice.wanted() == "one of a, b, or nothing for the best"

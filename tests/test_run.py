@@ -252,7 +252,7 @@ def test_a_custom_denoiser_cannot_be_replayed_from_its_name(small):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: nc.denoise(np.zeros((64, 64, 3))), "if the last axis counts colours"),
+        (lambda: nc.denoise(np.zeros((64, 64, 3))), "if the last axis counts them"),
         (lambda: nc.denoise(np.zeros(64)), "do not name the 1 dimensions"),
         (lambda: nc.denoise(np.zeros((64, 64), complex)), "complex128 values"),
         (lambda: nc.denoise(np.array([["a"] * 9] * 9)), "values; give integers"),

@@ -15,7 +15,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
 from napari_credible.recipe import Recipe
-from napari_credible.result import Result
+from napari_credible.result import Result, expected
 
 app = typer.Typer(
     name="napari-credible",
@@ -107,7 +107,7 @@ def noise(
     """Measure the noise of IN: model, parameters with their errors, doubts."""
     from napari_credible.noise import estimate_noise
 
-    image = opened(source, axes, hdu)
+    image = opened(source, axes, hdu).opaque()
     ordered = image.ordered() if image.channel_axis else image.ordered()[None]
     found = [
         estimate_noise(Image(channel, header=image.header), offset=offset, repeats=repeats)
@@ -198,6 +198,7 @@ def _carry_out(
     if output.exists() and output.samefile(source):
         raise ValueError(f"{output} is the input; choose another name")
     image = opened(source, axes, hdu)
+    check_writable(output, expected(recipe, image))
     result = _with_bar(recipe, image, quiet)
     write(output, result.image, flags=result.flags, record=result.record())
     if not quiet:

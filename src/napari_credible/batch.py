@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_credible.io import read, write
-from napari_credible.io.files import check_writable, readable
+from napari_credible.io.files import ZARR, check_writable, readable
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
 from napari_credible.run import steps
 from napari_credible.script import result_path
+from napari_credible.stopping import Stopped
 
 # Progress within a file, so that the bar moves in files of many planes too.
 _SHARES = 100
@@ -72,6 +73,9 @@ def batch(
 ) -> Generator[Progress, None, Report]:
     """Run a recipe on files, yielding progress over all of them.
 
+    Of a file with several images the first is run. An input is never replaced, and a result
+    that lies among the inputs is not run again.
+
     Parameters
     ----------
     recipe : Recipe
@@ -81,7 +85,8 @@ def batch(
     folder : Path
         Where results go; made where it is missing.
     suffix : str, optional
-        Of the results, such as ".fits"; without it FITS stays FITS, the rest is OME-TIFF.
+        Of the results, such as ".fits"; without it FITS and OME-Zarr stay what they are, the
+        rest is OME-TIFF.
     overwrite : bool
         Replace results that are there; else their files are skipped.
     stop : callable, optional
@@ -94,21 +99,45 @@ def batch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     report = Report()
-    for number, path in enumerate(paths):
+    sources = _by_target(paths, folder, suffix)
+    inputs = [path for path in paths if path.resolve() not in sources]
+    for number, path in enumerate(inputs):
         target = _target(path, folder, suffix)
-        yield Progress(number * _SHARES, len(paths) * _SHARES, path.name)
-        if target.exists() and not overwrite:
+        yield Progress(number * _SHARES, len(inputs) * _SHARES, path.name)
+        if target.exists() and not overwrite and sources[target.resolve()] == path:
             report.skipped.append(target)
             continue
         try:
-            check_writable(target)
-            result = yield from _one(recipe, path, stop, number, len(paths))
+            _check(path, target, sources, paths)
+            result = yield from _one(recipe, path, stop, number, len(inputs))
             write(target, result.image, flags=result.flags, record=result.record())
             report.done.append(target)
-        except (ValueError, MemoryError, OSError) as error:
-            report.failed[path] = str(error)
-    yield Progress(len(paths) * _SHARES, len(paths) * _SHARES, "done")
+        except Stopped:
+            raise
+        except Exception as error:
+            # Whatever is wrong with one file, the others are still to be done.
+            known = isinstance(error, (ValueError, OSError)) and str(error)
+            report.failed[path] = str(error) if known else f"{type(error).__name__}: {error}"
+    yield Progress(len(inputs) * _SHARES, len(inputs) * _SHARES, "done")
     return report
+
+
+def _by_target(paths: Sequence[Path], folder: Path, suffix: str | None) -> dict[Path, Path]:
+    """Return each result with the first of the inputs that would give it."""
+    sources: dict[Path, Path] = {}
+    for path in paths:
+        sources.setdefault(_target(path, folder, suffix).resolve(), path)
+    return sources
+
+
+def _check(path: Path, target: Path, sources: dict[Path, Path], paths: Sequence[Path]) -> None:
+    """Refuse a result that would replace an input or the result of another one."""
+    first = sources[target.resolve()]
+    if first != path:
+        raise ValueError(f"its result has the name of that of {first.name}; run it to a new folder")
+    if target.resolve() in {each.resolve() for each in paths}:
+        raise ValueError(f"its result {target.name} is among the inputs; choose another folder")
+    check_writable(target)
 
 
 def _one(
@@ -127,7 +156,10 @@ def _one(
 
 
 def _target(path: Path, folder: Path, suffix: str | None) -> Path:
+    """Return the path of the result of a file."""
     name = result_path(path).name
+    if suffix is None and path.name.lower().endswith(ZARR):
+        suffix = ".ome.zarr"
     if suffix is None:
         return folder / name
     stem = name.removesuffix(".ome.tif").removesuffix(".fits")

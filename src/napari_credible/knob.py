@@ -26,6 +26,8 @@ class Knob:
     def check(self, name: str, value: Any) -> None:
         """Raise a ``ValueError`` of one sentence where ``value``, or any element, is outside."""
         try:
+            if np.asarray(value).dtype.kind == "b":
+                raise TypeError
             values = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             raise ValueError(f"{name} is {value!r}; give {self.wanted()}") from None
@@ -42,6 +44,8 @@ class Knob:
             return f"a finite number{unit}"
         if not np.isfinite(self.high):
             return f"a finite number {'above' if self.above else 'of at least'} {self.low:g}{unit}"
+        if self.above:
+            return f"a number above {self.low:g}, at most {self.high:g}{unit}"
         return f"a number from {self.low:g} to {self.high:g}{unit}"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -17,6 +17,10 @@ _LARGEST_CORE = 2048
 _UNKNOWN_REACH, _FEATHER = 64, 16
 _UNKNOWN_BYTES_PER_PIXEL = 2000
 _SHARE_OF_MEMORY = 0.5
+# Begins the name of a denoiser that only its author can hand over.
+CUSTOM = "custom:"
+
+Denoise = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Plan:
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
-def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any]) -> Plan:
+def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any] | None = None) -> Plan:
     """Return what :func:`napari_credible.run.steps` will do, computing nothing.
 
     Parameters
@@ -75,9 +79,10 @@ def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any]) -> Plan:
         What was asked.
     image : Image
         Only its shape is looked at.
-    denoiser : Denoiser
-        Only its reach, stride and appetite are looked at.
+    denoiser : Denoiser, optional
+        Only its reach, stride and appetite are looked at; loaded where not given.
     """
+    denoiser = denoiser or load(recipe)
     device = chosen_device(recipe.device)
     ordered = image.ordered().shape
     channels = ordered[0] if image.channel_axis else 1
@@ -106,6 +111,27 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def load(recipe: Recipe) -> Denoise:
+    """Return the denoiser that a recipe names."""
+    if recipe.denoiser.startswith(CUSTOM):
+        raise ValueError(
+            f"the recipe names the denoiser {recipe.denoiser.removeprefix(CUSTOM)!r}, which its "
+            "author handed over as a Python object; hand it over again: denoiser=..."
+        )
+    from napari_credible.denoise.load import load_denoiser
+
+    return load_denoiser(recipe.denoiser)
+
+
+def placed(denoiser: Denoise, todo: Plan) -> Denoise:
+    """Return a learned denoiser on its device and in its precision; others as they are."""
+    from napari_credible.denoise.learned import Learned
+
+    if isinstance(denoiser, Learned):
+        return replace(denoiser.to(todo.device), bfloat16=todo.bfloat16)
+    return denoiser
+
+
 def chosen_device(asked: str | None) -> str:
     """Return the device that was asked for, or the fastest one.
 
@@ -123,7 +149,11 @@ def chosen_device(asked: str | None) -> str:
         have.insert(0, "cuda")
     if asked is None:
         return have[0]
-    if asked.split(":")[0] not in have:
+    try:
+        kind = torch.device(asked).type
+    except RuntimeError:
+        kind = ""
+    if kind not in have:
         raise ValueError(f"this machine has no device {asked!r}; choose one of {', '.join(have)}")
     return asked
 
@@ -141,6 +171,8 @@ def free_memory(device: str) -> int:
 
 def _grid(shape: tuple[int, int], denoiser: Callable[..., Any], pixels: int) -> Grid:
     """Return the fewest tiles that fit into ``pixels`` read at once."""
+    if getattr(denoiser, "whole", False):
+        return Grid((shape[0], shape[1]), (shape[0], shape[1]))
     reach = getattr(denoiser, "reach", None)
     feather = _FEATHER if reach is None else 0
     halo = _UNKNOWN_REACH if reach is None else int(reach)

@@ -108,6 +108,11 @@ def called(denoiser: Denoise, x: Tensor) -> Tensor:
             f"the denoiser returned {type(found).__name__} of shape {shape} for {tuple(x.shape)}; "
             "napari_credible.denoise.check_denoiser(denoiser) tells what to mend"
         )
+    if not bool(torch.isfinite(found).all()):
+        raise ValueError(
+            "the denoiser returned values that are not finite numbers; try another precision, or "
+            "napari_credible.denoise.check_denoiser(denoiser)"
+        )
     return found
 
 

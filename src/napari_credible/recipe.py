@@ -102,7 +102,7 @@ class Recipe:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"the recipe is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise ValueError(f"the recipe is a {type(values).__name__}; give an object of fields")
@@ -137,7 +137,11 @@ def _noise(value: Any) -> Model | tuple[Model, ...] | None:
     if value is None or isinstance(value, (Gaussian, PoissonGaussian)):
         return value
     if isinstance(value, dict):
-        return model_from_dict(value)
+        try:
+            return model_from_dict(value)
+        except TypeError as error:  # a parameter is missing
+            missing = str(error).partition(": ")[2] or str(error)
+            raise ValueError(f"the noise model lacks a parameter ({missing})") from None
     if isinstance(value, (list, tuple)) and value:
         return tuple(_one_model(each) for each in value)
     raise ValueError("give Gaussian, PoissonGaussian, one of them for each channel, or nothing")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from napari_credible import citations
 from napari_credible.channel import Channel, model_of, prepare
+from napari_credible.denoise import cards
 from napari_credible.io.image import Image, as_image
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.plan import Plan, plan
+from napari_credible.plan import CUSTOM, load, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result
@@ -20,7 +21,6 @@ from napari_credible.stopping import stoppable
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
-_CUSTOM = "custom:"
 
 
 def denoise(
@@ -70,7 +70,14 @@ def asked(
     method: str, noise: Any, denoiser: str | Denoise | None, seed: int, device: str | None
 ) -> tuple[Recipe, Denoise | None]:
     """Return the recipe of the front door's arguments, and the caller's own denoiser, if any."""
+    if isinstance(denoiser, os.PathLike):
+        denoiser = os.fspath(denoiser)
     named = denoiser is None or isinstance(denoiser, str)
+    if not named and not callable(denoiser):
+        raise ValueError(
+            f"denoiser is {denoiser!r}; give a shipped name, a path of weights, or a callable "
+            "D(x, sigma)"
+        )
     name = denoiser if isinstance(denoiser, str) else _name(denoiser)
     fields: dict[str, Any] = {"method": method, "noise": noise, "seed": seed, "device": device}
     if name is not None:
@@ -165,31 +172,12 @@ def _by_channel(image: Image) -> Any:
     return image.ordered() if image.channel_axis else image.ordered()[None]
 
 
-def load(recipe: Recipe) -> Denoise:
-    """Return the denoiser that a recipe names."""
-    if recipe.denoiser.startswith(_CUSTOM):
-        raise ValueError(
-            f"the recipe names the denoiser {recipe.denoiser.removeprefix(_CUSTOM)!r}, which its "
-            "author handed over as a Python object; hand it over again: denoiser=..."
-        )
-    from napari_credible.denoise.load import load_denoiser
-
-    return load_denoiser(recipe.denoiser)
-
-
-def placed(denoiser: Denoise, todo: Plan) -> Denoise:
-    """Return a learned denoiser on its device and in its precision; others as they are."""
-    from napari_credible.denoise.learned import Learned
-
-    if isinstance(denoiser, Learned):
-        return replace(denoiser.to(todo.device), bfloat16=todo.bfloat16)
-    return denoiser
-
-
 def _name(denoiser: Any) -> str | None:
     if denoiser is None:
         return None
     card = getattr(denoiser, "card", None)
-    if card is not None:
+    if card is not None and card == cards().get(card.name):
         return str(card.name)
-    return _CUSTOM + str(getattr(denoiser, "__qualname__", type(denoiser).__qualname__))
+    if card is not None:
+        return f"{CUSTOM}{card.name}"
+    return CUSTOM + str(getattr(denoiser, "__qualname__", type(denoiser).__qualname__))

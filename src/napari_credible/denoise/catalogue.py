@@ -66,9 +66,24 @@ def cards() -> dict[str, Card]:
 
 
 def read_card(path: Path) -> Card:
-    """Read a model card; a field that is missing or unknown is an error."""
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return Card(**{**values, "sigma_range": tuple(values["sigma_range"])})
+    """Read a model card.
+
+    Raises
+    ------
+    ValueError
+        One sentence on the first field that is missing, unknown or of another type.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return TypeAdapter(with_config(ConfigDict(extra="forbid"))(Card)).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "its whole"
+        raise ValueError(f"the card {path.name} does not fit at {place}: {first['msg']}") from None
+    except ValueError as error:
+        raise ValueError(f"the card {path.name} is not JSON: {error}") from None
 
 
 def denoisers() -> dict[str, str]:

@@ -38,6 +38,8 @@ def check_denoiser(denoiser: Callable[[Tensor, Any], Tensor]) -> None:
     ValueError: the denoiser leaves all the noise: mean squared error 0.0100 before, 0.0100 after; \
 is sigma, in the units of x, used?
     """
+    if not callable(denoiser):
+        raise ValueError(f"{denoiser!r} cannot be called; give D(x, sigma), or load_denoiser(name)")
     clean, noisy = _test_images()
     kept = noisy.clone()
     found = denoiser(noisy, _SIGMA)

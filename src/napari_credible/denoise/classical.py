@@ -31,6 +31,8 @@ class Wavelet:
        Statistics (1995).
     """
 
+    whole = True  # thresholds are found over the whole plane
+
     shifts: Annotated[int, Knob(0, 7, "pixels", "shifts along each axis, averaged")] = 3
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
@@ -62,6 +64,8 @@ class TotalVariation:
        Journal of Mathematical Imaging and Vision 20 (2004) 89-97.
     """
 
+    whole = True  # the iteration stops by a change of the whole plane
+
     strength: Annotated[float, Knob(0, 10, "sigma", "weight of the total variation")] = 0.9
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
@@ -87,6 +91,11 @@ class NonLocalMeans:
     strength: Annotated[float, Knob(0, 10, "sigma", "how unlike averaged patches may be")] = 0.75
     patch: Annotated[int, Knob(3, 15, "pixels", "side of a patch")] = 5
     distance: Annotated[int, Knob(1, 30, "pixels", "largest distance of a patch")] = 9
+
+    @property
+    def reach(self) -> int:
+        """Pixels beyond which an input pixel cannot change an output pixel."""
+        return self.distance + self.patch
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Denoise ``x`` (B, C, Y, X)."""

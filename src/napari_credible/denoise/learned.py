@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -58,10 +59,12 @@ class Learned:
         return replace(self, low=float(low), span=float(high - low))
 
     def to(self, device: str | torch.device) -> Learned:
-        """Return the denoiser on another device."""
-        return replace(self, net=self.net.to(device))
+        """Return the denoiser on another device; this one stays where it is."""
+        device = torch.device(device)
+        if next(self.net.parameters()).device == device:
+            return self
+        return replace(self, net=copy.deepcopy(self.net).to(device))
 
-    @torch.inference_mode()
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Denoise each channel of ``x`` (B, C, Y, X) at ``sigma``; no level leaves x as it is."""
         level = levels(x, sigma)

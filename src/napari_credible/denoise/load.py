@@ -44,6 +44,7 @@ def load_denoiser(name_or_path: str | Path) -> Denoiser:
 
 def _load(card: Card, path: Path) -> Denoiser:
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     from napari_credible.denoise.learned import Learned
@@ -55,9 +56,15 @@ def _load(card: Card, path: Path) -> Denoiser:
             f"{path.name} has checksum {found[:12]}, its card says {card.sha256[:12]}; "
             "install the package again, or export the weights anew"
         )
-    shape = UNetShape(tuple(card.shape["widths"]), int(card.shape["blocks"]))
-    net = UNet(shape)
-    net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    try:
+        net = UNet(UNetShape(tuple(card.shape["widths"]), int(card.shape["blocks"])))
+        net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path.name} does not hold the network that its card describes ({reason}); export "
+            "the weights anew"
+        ) from None
     net.eval().requires_grad_(False)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Learned(net, card)

@@ -18,7 +18,8 @@ class Denoiser(Protocol):
     A denoiser may also say how it can be run in tiles: ``reach``, the pixels beyond which an
     input pixel cannot change an output pixel; ``stride``, the multiple of pixels at which tiles
     must start; ``bytes_per_pixel``, the memory of a call; and ``fitted(low, high)``, which
-    returns the denoiser for an image whose values lie mostly between these two.
+    returns the denoiser for an image whose values lie mostly between these two. One that must
+    see a plane as a whole says so: ``whole = True``.
     """
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def image_from_layer(layer: Any, axes: str = "") -> Image:
     the labels T, Z, C, time, channel, depth and plane are understood, and the last two axes are
     Y and X unless others are labelled so.
     """
-    data = _transposable(layer.data[0] if layer.multiscale else layer.data)
+    data = plain_array(layer.data[0] if layer.multiscale else layer.data)
     samples = "S" if layer.rgb else ""
     ndim = data.ndim - len(samples)
     return Image(
@@ -37,7 +37,8 @@ def image_from_layer(layer: Any, axes: str = "") -> Image:
         axes or letters_of(layer.axis_labels) + samples,
         tuple(float(s) for s in layer.scale[-ndim:]) + (1.0,) * len(samples),
         tuple(str(u) for u in layer.units[-ndim:]) + ("pixel",) * len(samples),
-        header=layer.metadata.get("header", {}) if isinstance(layer.metadata, dict) else {},
+        unit=str(layer.metadata.get("unit", "")),
+        header=layer.metadata.get("header", {}),
         name=layer.name,
     )
 
@@ -60,11 +61,15 @@ def layer_of(result: Result, attributes: dict[str, Any], names: Container[str]) 
         **attributes,
         "data": data,
         "name": _unique(f"{result.source.name} · denoised", names),
-        "metadata": {METADATA_KEY: result.record()},
+        "metadata": {
+            METADATA_KEY: result.record(),
+            "header": dict(result.source.header),
+            "unit": result.source.unit,
+        },
     }
 
 
-def _transposable(data: Any) -> Any:
+def plain_array(data: Any) -> Any:
     """Return numpy, dask, or a lazy dask view of anything else with a shape (zarr, xarray)."""
     if hasattr(data, "dims") and hasattr(data, "data"):
         data = data.data

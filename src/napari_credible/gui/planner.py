@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from napari_credible.gui.asked import Asked, Stop
-from napari_credible.plan import plan
+from napari_credible.plan import load, placed, plan
 from napari_credible.planes import Progress, seconds_per_pixel
-from napari_credible.run import load, placed
 from napari_credible.stopping import stoppable
 
 # Seconds a pixel by denoiser, device and precision: timed once a session.

@@ -225,8 +225,11 @@ class DenoiseWidget(QWidget):  # type: ignore[misc]
         self.controls.run.enabled = layer is not None and "run" not in self.jobs
         self.axes.set_layer(layer)
         self.noise.forget()
-        self.noise.set_header(image_from_layer(layer).header if layer is not None else {})
         self.say("" if layer is not None else _NO_LAYER)
+        try:
+            self.noise.set_header(image_from_layer(layer).header if layer is not None else {})
+        except ValueError as error:
+            self.say(str(error))
 
     def _form_changed(self, _: Any = None) -> None:
         layer = self.controls.layer.value

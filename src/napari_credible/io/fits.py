@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_credible.io.image import Image
 
@@ -19,6 +20,7 @@ _STRUCTURE = (
     "ZIMAGE",
 )  # fmt: skip
 _HISTORY_WIDTH = 68
+_LONGEST_HISTORY = 20_000
 
 
 def read_fits(path: Path) -> list[Image]:
@@ -37,14 +39,17 @@ def read_fits(path: Path) -> list[Image]:
             # Old headers are often irregular; they are kept as they can be.
             warnings.simplefilter("ignore")
             with fits.open(path, memmap=False) as hdus:
-                found = [_image(hdu, path, k) for k, hdu in enumerate(hdus) if _is_image(hdu)]
-    except OSError as error:
+                found = [(hdu, k) for k, hdu in enumerate(hdus) if _is_image(hdu)]
+                first = hdus[0].header
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{path.name} cannot be read as FITS: {error}; is the file complete?"
         ) from None
     if not found:
         raise ValueError(f"{path.name} holds no image of two or more axes, only tables or headers")
-    return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [_image(hdu, path, k, first) for hdu, k in found]
 
 
 def _astropy() -> Any:
@@ -59,8 +64,10 @@ def _is_image(hdu: Any) -> bool:
     return bool(getattr(hdu, "is_image", False)) and hdu.data is not None and hdu.data.ndim >= 2
 
 
-def _image(hdu: Any, path: Path, number: int) -> Image:
+def _image(hdu: Any, path: Path, number: int, first: Any) -> Image:
     hdu.verify("silentfix+ignore")
+    if number:  # cameras write what holds for all images into the first header
+        hdu.header.extend(first, strip=True, unique=True, bottom=True)
     array = np.asarray(hdu.data)
     array = array.astype(array.dtype.newbyteorder("="))
     header = {k: v for k, v in hdu.header.items() if k not in ("", "COMMENT", "HISTORY")}
@@ -107,7 +114,9 @@ def write_fits(
         warnings.simplefilter("ignore")
         header = _header(fits, image)
         text = json.dumps(dict(record or {}))
-        if record:
+        if len(text) > _LONGEST_HISTORY:  # maps of a detector: only the table holds them
+            header.add_history("napari-credible: see the HDU RECIPE")
+        elif record:
             for start in range(0, len(text), _HISTORY_WIDTH):
                 header.add_history(text[start : start + _HISTORY_WIDTH])
         hdus = fits.HDUList([fits.PrimaryHDU(np.ascontiguousarray(image.array), header)])
@@ -127,7 +136,7 @@ def _header(fits: Any, image: Image) -> Any:
         for number, k in enumerate(reversed(range(len(image.axes))), start=1):
             if image.scale[k] != 1 or image.axis_units[k] != "pixel":
                 header[f"CDELT{number}"] = image.scale[k]
-                header[f"CUNIT{number}"] = image.axis_units[k]
+                header[f"CUNIT{number}"] = _plain(image.axis_units[k])
             header[f"CTYPE{number}"] = image.axes[k]
     else:
         header = fits.Header.fromstring(cards, sep="\n")
@@ -135,11 +144,33 @@ def _header(fits: Any, image: Image) -> Any:
             if name in _STRUCTURE or (name.startswith("NAXIS") and name[5:].isdigit()):
                 header.remove(name, ignore_missing=True, remove_all=True)
     if image.unit:
-        header["BUNIT"] = image.unit
+        header["BUNIT"] = _plain(image.unit)
     return header
 
 
+def _plain(unit: str) -> str:
+    """Return a unit in the letters that a FITS card may hold."""
+    for letter, plain in (("µ", "u"), ("μ", "u"), ("Å", "Angstrom"), ("²", "2"), ("³", "3")):
+        unit = unit.replace(letter, plain)
+    return unit.encode("ascii", "replace").decode()
+
+
 def recorded(path: Path) -> dict[str, Any]:
-    """Return the record that :func:`write_fits` left in a file."""
-    with _astropy().open(path) as hdus:
-        return dict(json.loads(str(hdus["RECIPE"].data["JSON"][0])))
+    """Return the record that :func:`write_fits` left in a file; empty where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _astropy().open(path) as hdus:
+            columns = getattr(hdus["RECIPE"], "columns", None) if "RECIPE" in hdus else None
+            if columns is None or "JSON" not in columns.names:
+                return {}
+            return dict(json.loads(str(hdus["RECIPE"].data["JSON"][0])))
+
+
+def read_flags(path: Path, image: Image) -> NDArray[np.uint8] | None:
+    """Return the flags that :func:`write_fits` left in a file, or None."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _astropy().open(path) as hdus:
+            if "FLAGS" not in hdus or hdus["FLAGS"].shape != image.array.shape:
+                return None
+            return np.asarray(hdus["FLAGS"].data, dtype=np.uint8)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-_LEAST_SIDE = 8
+# A last axis this short behind a long one was hardly meant as X.
+_COLOURS, _NARROW = (3, 4), 8
 _KINDS = "iuf"
-_COLOURS = 3
+# Grey with opacity, and three colours with it.
+_WITH_OPACITY = (2, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +82,13 @@ class Image:
                 "give one each"
             )
         sides = tuple(self.array.shape[self.axes.index(a)] for a in "YX")
-        if min(sides) < _LEAST_SIDE:
+        if not all(self.array.shape):
+            raise ValueError(f"the image is empty: its shape is {self.array.shape}")
+        if ndim > 2 and self.axes.endswith("YX") and sides[1] in _COLOURS and sides[0] > _NARROW:
             raise ValueError(
-                f"a plane of {sides[0]} x {sides[1]} pixels (shape {self.array.shape}, "
-                f"axes {self.axes}) is below {_LEAST_SIDE} a side; "
-                "if the last axis counts colours, say so: Image(array, axes='YXS')"
+                f"planes of {sides[0]} x {sides[1]} pixels (shape {self.array.shape}, axes "
+                f"{self.axes}) look like colours; if the last axis counts them, say so: "
+                "Image(array, axes='YXS')"
             )
 
     @property
@@ -98,11 +102,12 @@ class Image:
         return next((a for a in "CS" if a in self.axes), "")
 
     def opaque(self) -> Image:
-        """Return the image without the fourth colour sample: opacity has no noise."""
-        if self.channel_axis != "S" or self.array.shape[self.axes.index("S")] <= _COLOURS:
+        """Return the image without the second or fourth colour sample: opacity has no noise."""
+        count = self.array.shape[self.axes.index("S")] if self.channel_axis == "S" else 0
+        if count not in _WITH_OPACITY:
             return self
         colours = [slice(None)] * len(self.axes)
-        colours[self.axes.index("S")] = slice(_COLOURS)
+        colours[self.axes.index("S")] = slice(count - 1)
         return self.with_array(self.array[tuple(colours)])
 
     def ordered(self) -> Any:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_credible.io.image import Image
 
 _AXES = "TZCYX"
+_DTYPES = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
 _RESOLUTION_UNITS = {2: "inch", 3: "centimeter"}
 _NAMES = {
     "": "pixel", "pixels": "pixel", "reference frame": "pixel", "inch": "inch", "å": "angstrom",
@@ -39,28 +42,44 @@ def read_tiff(path: Path) -> Image:
     """
     try:
         with tifffile.TiffFile(path) as file:
-            return _image(file, path)
-    except (tifffile.TiffFileError, IndexError) as error:
+            _refuse_cut(file)
+            series = file.series[0]
+            found = series.asarray(), series.axes.upper(), *_described(file)
+    except Exception as error:  # each codec has errors of its own
         raise ValueError(
             f"{path.name} cannot be read as TIFF: {error}; is the file complete?"
         ) from None
+    return _image(path, *found)
 
 
-def _image(file: tifffile.TiffFile, path: Path) -> Image:
-    series = file.series[0]
-    axes = series.axes.upper()
-    sizes: dict[str, tuple[float, str]] = {}
-    header: dict[str, Any] = {}
-    if file.is_ome and file.ome_metadata:
-        sizes, header = _from_ome(file.ome_metadata)
-    elif file.is_imagej and file.imagej_metadata:
-        header = {k: v for k, v in file.imagej_metadata.items() if isinstance(v, (str, int, float))}
-        sizes = _from_imagej(file, header)
-    else:
-        sizes = _from_tags(file)
-    array = series.asarray()
-    if array.ndim != len(axes):
-        axes = ""
+def _refuse_cut(file: tifffile.TiffFile) -> None:
+    """Refuse a file that ends before its pages do: tifffile reads what is left without a word."""
+    kind, handle = file.tiff, file.filehandle
+    start = file.pages[-1].offset
+    handle.seek(start)
+    (tags,) = struct.unpack(kind.tagnoformat, handle.read(kind.tagnosize))
+    handle.seek(start + kind.tagnosize + tags * kind.tagsize)
+    (following,) = struct.unpack(kind.offsetformat, handle.read(kind.offsetsize))
+    if following >= handle.size:
+        raise ValueError(f"it ends after page {len(file.pages)}, and says that more follow")
+
+
+def read_flags(path: Path, image: Image) -> NDArray[np.uint8] | None:
+    """Return the flags that :func:`write_tiff` left as a second series, or None."""
+    with tifffile.TiffFile(path) as file:
+        if len(file.series) < 2 or file.series[1].shape != image.array.shape:
+            return None
+        return np.asarray(file.series[1].asarray(), dtype=np.uint8)
+
+
+def _image(
+    path: Path,
+    array: Any,
+    axes: str,
+    sizes: Mapping[str, tuple[float, str]],
+    header: dict[str, Any],
+) -> Image:
+    axes = _distinct(axes) if array.ndim == len(axes) else ""
     named = axes or "Q" * array.ndim
     return Image(
         array,
@@ -71,6 +90,41 @@ def _image(file: tifffile.TiffFile, path: Path) -> Image:
         header=header,
         name=path.name.split(".")[0],
     )
+
+
+def _distinct(axes: str) -> str:
+    """Return axes with a letter of its own for each; a plain stack is 'QQYX' to tifffile."""
+    spare = iter("QROPABDEFGHJKLMNUVW")
+    letters = ""
+    for axis in axes:
+        letters += axis if axis in _AXES + "S" and axis not in letters else next(spare)
+    return letters
+
+
+def _described(file: tifffile.TiffFile) -> tuple[dict[str, tuple[float, str]], dict[str, Any]]:
+    """Return pixel sizes and the header, from OME, ImageJ or plain tags."""
+    if file.is_ome and file.ome_metadata:
+        return _from_ome(file.ome_metadata)
+    if file.is_imagej and file.imagej_metadata:
+        header = {k: v for k, v in file.imagej_metadata.items() if isinstance(v, (str, int, float))}
+        return _from_imagej(file, header), header
+    return _from_tags(file), {}
+
+
+def tells_more(path: Path) -> bool:
+    """Return whether a TIFF file tells a scale, a unit or our record; its pixels are not read.
+
+    True for a damaged file too, so that reading it says what is wrong.
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            _refuse_cut(file)
+            sizes, header = _described(file)
+    except OSError:
+        return False
+    except (tifffile.TiffFileError, ValueError, LookupError, struct.error):
+        return True
+    return RECORD in header or any(size != (1.0, "pixel") for size in sizes.values())
 
 
 def _from_ome(text: str) -> tuple[dict[str, tuple[float, str]], dict[str, Any]]:
@@ -142,8 +196,8 @@ def write_tiff(
     ValueError
         Where an axis or a header cannot be kept.
     """
-    foreign = set(image.axes) - set(_AXES + "S")
-    axes = _named(image.axes, foreign, path)
+    image, flags = _for_ome(image, flags)
+    axes = check_tiff(image, path.name)
     description = json.dumps({RECORD: dict(record or {}), "intensity_unit": image.unit})
     with tifffile.TiffWriter(path, ome=True, bigtiff=image.array.nbytes > 3 * 2**30) as file:
         options: dict[str, Any] = {"photometric": "rgb" if "S" in axes else "minisblack"}
@@ -159,14 +213,40 @@ def write_tiff(
             )
 
 
-def _named(axes: str, foreign: set[str], path: Path) -> str:
-    """Give an axis without a microscopist's name that of time, if there is one such axis."""
-    if not foreign:
-        return axes
+def _for_ome(image: Image, flags: Any) -> tuple[Image, Any]:
+    """Return image and flags with Y and X last, and colours after them, as OME-TIFF wants it."""
+    order = [a for a in image.axes if a not in "YXS"] + [a for a in "YXS" if a in image.axes]
+    places = [image.axes.index(a) for a in order]
+    turned = Image(
+        image.array.transpose(places),
+        "".join(order),
+        tuple(image.scale[k] for k in places),
+        tuple(image.axis_units[k] for k in places),
+        image.unit,
+        image.header,
+        image.name,
+    )
+    return turned, None if flags is None else flags.transpose(places)
+
+
+def check_tiff(image: Image, name: str) -> str:
+    """Return the axes under which an image can be kept as OME-TIFF.
+
+    Raises
+    ------
+    ValueError
+        One sentence, where it has too many axes, or numbers that OME-TIFF does not know.
+    """
+    if np.dtype(image.array.dtype).name not in _DTYPES:
+        raise ValueError(
+            f"{name}: OME-TIFF keeps no {image.array.dtype} numbers; write .fits or .ome.zarr, or "
+            "float32"
+        )
+    axes, foreign = image.axes, set(image.axes) - set(_AXES + "S")
     free = [a for a in "TZ" if a not in axes]
     if len(foreign) > len(free):
         raise ValueError(
-            f"{path.name}: OME-TIFF keeps the axes T, Z, C, Y, X, not {axes}; name them: "
+            f"{name}: OME-TIFF keeps the axes T, Z, C, Y, X, not {axes}; name them: "
             "Image(array, axes='TZYX')"
         )
     for letter, name in zip(sorted(foreign), free, strict=False):
