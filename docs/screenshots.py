@@ -52,7 +52,7 @@ def ended(widget: Any) -> None:
 
 
 def the_noise_panel() -> None:
-    """Measured parameters with their errors, and the plot."""
+    """Show measured parameters with their errors, and the plot."""
     for theme in ("dark", "light"):
         viewer, widget = opened("cells", theme)
         widget.measure()
@@ -63,7 +63,7 @@ def the_noise_panel() -> None:
 
 
 def the_preview() -> None:
-    """The input left of a line, the preview right of it."""
+    """Show the input left of a line, the preview right of it."""
     viewer, widget = opened("cells")
     widget.controls.preview.value = True
     widget.controls.how.value = "split"
@@ -73,7 +73,7 @@ def the_preview() -> None:
 
 
 def a_run() -> None:
-    """A stack while it runs, and when it is done."""
+    """Show a stack while it runs, and when it is done."""
     viewer, widget = opened("photons")
     widget.start()
     while "denoising" not in widget.controls.status.text():
@@ -88,7 +88,7 @@ def a_run() -> None:
 
 
 def a_result_elsewhere() -> None:
-    """Typed noise, and what can be done with the recipe."""
+    """Show typed noise, and what can be done with the recipe."""
     viewer, widget = opened("stars", "light")
     widget.noise._source.setCurrentText(POISSON)
     widget.actions.copy_command()

@@ -22,7 +22,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
 Array = NDArray[np.float64]
 
@@ -104,11 +103,16 @@ def _summed(means: Array, read: float) -> Array:
     counts = np.arange(int(_SUMMED_BELOW + 12 * np.sqrt(_SUMMED_BELOW)))
     given_count = _read_out(counts.astype(np.float64), read)
     light = np.maximum(means, 1e-300)[:, None]
-    weights = np.exp(counts * np.log(light) - light - gammaln(counts + 1))
+    weights = np.exp(counts * np.log(light) - light - _log_factorials(len(counts)))
     total = weights @ given_count
     dark = means < 0
     total[dark] = _read_out(means[dark], read)
     return np.asarray(total)
+
+
+def _log_factorials(count: int) -> Array:
+    """Return log k! for k below ``count``: few enough to add up."""
+    return np.cumsum(np.log(np.maximum(np.arange(count), 1)))
 
 
 def _read_out(centres: Array, read: float) -> Array:
