@@ -107,12 +107,8 @@ def noise(
     """Measure the noise of IN: model, parameters with their errors, doubts."""
     from napari_credible.noise import estimate_noise
 
-    image = opened(source, axes, hdu).opaque()
-    ordered = image.ordered() if image.channel_axis else image.ordered()[None]
-    found = [
-        estimate_noise(Image(channel, header=image.header), offset=offset, repeats=repeats)
-        for channel in ordered
-    ]
+    image = opened(source, axes, hdu)
+    found = [estimate_noise(c, offset=offset, repeats=repeats) for c in image.channels()]
     if as_json:
         print(json.dumps([{**m.to_dict(), "errors": _finite(m.evidence)} for m in found]))
         return

@@ -15,6 +15,7 @@ class Flag(IntFlag):
     SATURATED = 2
     FAINT = 4
     OUT_OF_RANGE = 8
+    BELOW_OFFSET = 16
 
 
 SENTENCES = {
@@ -22,6 +23,10 @@ SENTENCES = {
     Flag.SATURATED: "at the detector's limit, so its noise says nothing; kept as it was",
     Flag.FAINT: "below one photoelectron and little read noise: stabilisation is only approximate",
     Flag.OUT_OF_RANGE: "noise level outside the range on which the denoiser was trained",
+    Flag.BELOW_OFFSET: (
+        "further below the offset than reading explains, so read as the offset: "
+        "the offset is too high, or was subtracted already"
+    ),
 }
 
 

@@ -53,7 +53,7 @@ def denoise_channel(work: Work, denoiser: Denoise, stop: Callable[[], bool] | No
     per_plane = todo.tiles // (todo.channels * todo.planes)
     for number, place in enumerate(np.ndindex(work.planes.shape[:-2])):
         plane = np.asarray(work.planes[place], dtype=np.float64)
-        flag = flagged(plane, work.channel.limit)
+        flag = flagged(plane, work.channel)
         stabilised = model.stabilise(filled(plane, flag))
         done = (work.number * todo.planes + number) * per_plane
         found = yield from _plane(stabilised, fitted, todo, done, stop)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_credible import citations
-from napari_credible.channel import Channel, model_of, prepare
+from napari_credible.channel import Channel, models_of, prepare
 from napari_credible.denoise import cards
 from napari_credible.io.image import Image, as_image
 from napari_credible.noise import Gaussian, PoissonGaussian
@@ -162,9 +162,9 @@ def channels_of(recipe: Recipe, image: Image) -> list[Channel]:
 
     The opacity of a colour image is left out.
     """
-    ordered = _by_channel(image.opaque())
-    models = [model_of(recipe, image, k, len(ordered), ordered) for k in range(len(ordered))]
-    return [prepare(model, planes) for model, planes in zip(models, ordered, strict=True)]
+    channels = image.channels()
+    models = models_of(recipe, channels)
+    return [prepare(model, c.ordered()) for model, c in zip(models, channels, strict=True)]
 
 
 def _by_channel(image: Image) -> Any:

@@ -79,7 +79,7 @@ class NoiseQuestion:
         """
         if self.typed:
             return self.typed
-        channels = _channels(image)
+        channels = image.channels()
         return tuple(self._one(planes, n, len(channels), seed) for n, planes in enumerate(channels))
 
     def _one(self, planes: Image, number: int, count: int, seed: int) -> Model:
@@ -89,16 +89,9 @@ class NoiseQuestion:
         return estimate_noise(planes, repeats=self.repeats, dark=dark, seed=seed)
 
 
-def _channels(image: Image) -> list[Image]:
-    """Return the planes (..., Y, X) of each channel, as a run has them."""
-    ordered = image.ordered()
-    channels = range(ordered.shape[0]) if image.channel_axis else [...]
-    return [Image(ordered[c], header=image.header, unit=image.unit) for c in channels]
-
-
 def _channel_of(dark: Image, number: int, count: int) -> Image:
     """Return the dark frames of a channel: its own, or those that serve all."""
-    channels = _channels(dark)
+    channels = dark.channels()
     if len(channels) not in (1, count):
         raise ValueError(
             f"the dark frame has {len(channels)} channels and the image {count}; take one of as "

@@ -22,7 +22,8 @@ class Image:
     Parameters
     ----------
     array : numpy or dask array
-        Any order of axes that holds Y and X; integers or floats of any byte order.
+        Any order of axes that holds Y and X; integers or floats of any byte order. What a
+        numpy mask hides becomes NaN.
     axes : str
         One letter a dimension: T, Z, C (channel), S (colour sample), Y, X; others are
         treated like T. Empty: Y and X last, as numpy arrays are read by microscopists.
@@ -54,6 +55,8 @@ class Image:
     def __post_init__(self) -> None:
         if not hasattr(self.array, "ndim"):
             object.__setattr__(self, "array", np.asarray(self.array))
+        if isinstance(self.array, np.ma.MaskedArray):
+            object.__setattr__(self, "array", _without_masked(self.array))
         ndim = self.array.ndim
         if not self.axes:
             object.__setattr__(
@@ -114,6 +117,22 @@ class Image:
         """Return the array with the channel axis first, if any, and Y and X last: a view."""
         return self.array.transpose(self._order())
 
+    def channels(self) -> list[Image]:
+        """Return each channel as an image of its own, axes ordered: views, opacity left out."""
+        image = self.opaque().planar()
+        if not image.channel_axis:
+            return [image]
+        return [
+            replace(
+                image,
+                array=channel,
+                axes=image.axes[1:],
+                scale=image.scale[1:],
+                axis_units=image.axis_units[1:],
+            )
+            for channel in image.array
+        ]
+
     def planar(self) -> Image:
         """Return the image with its axes in the order of :meth:`ordered`."""
         order = self._order()
@@ -137,6 +156,14 @@ class Image:
         channel = self.channel_axis
         middle = [a for a in self.axes if a not in "YX" and a != channel]
         return [self.axes.index(a) for a in [*channel, *middle, "Y", "X"]]
+
+
+def _without_masked(array: Any) -> Any:
+    """Return a masked array as floats, NaN where it is masked; as it is where nothing is."""
+    if not np.ma.is_masked(array) or array.dtype.kind not in _KINDS:
+        return np.ma.getdata(array)
+    kind = np.result_type(array.dtype, np.float32)
+    return array.astype(kind).filled(np.nan)
 
 
 def as_image(image: Any) -> Image:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from napari_credible.noise.evidence import Evidence
+from napari_credible.noise.fit import Line
 from napari_credible.noise.models import PoissonGaussian
 
 # Photoelectrons per ADU, by astronomers' custom: the inverse of PoissonGaussian's gain.
@@ -19,6 +22,7 @@ _GAIN = ("EGAIN", "GAIN", "CCDGAIN", "ATODGAIN")
 _READ = ("RDNOISE", "READNOIS", "READNOISE", "RON", "ENOISE", "RDNOIS")
 # ADU.
 _OFFSET = ("PEDESTAL", "BIAS", "BIASLVL", "BLKLEVEL")
+_AGREES_WITHIN = 0.3
 
 
 def from_header(header: Mapping[str, Any]) -> PoissonGaussian | None:
@@ -54,10 +58,19 @@ def states_offset(header: Mapping[str, Any]) -> bool:
     return _number(header, _OFFSET) is not None
 
 
+def agrees(claimed: PoissonGaussian, line: Line) -> bool:
+    """Return whether the line through an image's noise allows the gain that its header claims."""
+    slack = max(_AGREES_WITHIN * float(claimed.gain), 3 * line.slope_error)
+    return abs(line.slope - float(claimed.gain)) < slack
+
+
 def _number(header: Mapping[str, Any], names: Iterable[str]) -> float | None:
+    """Return the first finite number under one of the names."""
     for name in names:
         try:
-            return float(header[name])
+            value = float(header[name])
         except (KeyError, TypeError, ValueError):
             continue
+        if np.isfinite(value) and not isinstance(header[name], bool):
+            return value
     return None

@@ -20,6 +20,11 @@ Array = NDArray[np.float64]
 Map = float | NDArray[np.floating[Any]]
 Rng = np.random.Generator | int
 
+# Read noises below the offset that no draw reaches: one in 10^9.
+_FAR_BELOW = 6.0
+# numpy's Poisson draws end near 2^63.
+_MOST_DRAWN = 9e18
+
 
 @runtime_checkable
 class NoiseModel(Protocol):
@@ -47,6 +52,10 @@ class NoiseModel(Protocol):
         """Return where ``light`` is so faint that ``stabilise`` falls short of variance 1."""
         ...
 
+    def impossible(self, counts: ArrayLike) -> NDArray[np.bool_]:
+        """Return where ``counts`` lie further below no light than noise can carry them."""
+        ...
+
 
 class _Numbers:
     """Validation, equality and JSON of a noise model, from its annotated fields."""
@@ -56,7 +65,9 @@ class _Numbers:
             value = getattr(self, name)
             knob.check(name, value)
             if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value):
-                object.__setattr__(self, name, np.asarray(value, dtype=np.float64))
+                own = np.array(value, dtype=np.float64)
+                own.flags.writeable = False
+                object.__setattr__(self, name, own)
             else:
                 object.__setattr__(self, name, float(value))
 
@@ -123,6 +134,10 @@ class Gaussian(_Numbers):
         """Return False everywhere: the transform is exact."""
         return np.zeros(np.shape(light), dtype=np.bool_)
 
+    def impossible(self, counts: ArrayLike) -> NDArray[np.bool_]:
+        """Return False everywhere: any value is possible."""
+        return np.zeros(np.shape(counts), dtype=np.bool_)
+
 
 @dataclass(frozen=True, eq=False)
 class PoissonGaussian(_Numbers):
@@ -152,7 +167,13 @@ class PoissonGaussian(_Numbers):
         """Return counts of ``light`` (ADU); light below the offset counts as none."""
         rng = np.random.default_rng(rng)
         light = np.asarray(light, dtype=np.float64)
-        counts = self.gain * rng.poisson(np.maximum(self.photoelectrons(light), 0))
+        mean = np.maximum(self.photoelectrons(light), 0)
+        if not np.all(mean <= _MOST_DRAWN):
+            raise ValueError(
+                f"light holds {float(np.max(mean)):g} photoelectrons in a pixel; give finite light "
+                f"of at most {_MOST_DRAWN:g} photoelectrons"
+            )
+        counts = self.gain * rng.poisson(mean)
         return self.offset + counts + self.read_noise * rng.standard_normal(light.shape)
 
     def variance(self, light: ArrayLike) -> Array:
@@ -177,6 +198,11 @@ class PoissonGaussian(_Numbers):
     def faint(self, light: ArrayLike) -> NDArray[np.bool_]:
         """Return where light is below one photoelectron and the read noise below half of one."""
         return np.asarray((self.photoelectrons(light) < 1) & (self._read() < 0.5))
+
+    def impossible(self, counts: ArrayLike) -> NDArray[np.bool_]:
+        """Return where counts lie 6 read noises, and half a photoelectron, below the offset."""
+        slack = np.maximum(_FAR_BELOW * np.asarray(self.read_noise), 0.5 * np.asarray(self.gain))
+        return np.asarray(np.asarray(counts, dtype=np.float64) < self.offset - slack)
 
     def _read(self) -> Array:
         return np.asarray(np.divide(self.read_noise, self.gain))

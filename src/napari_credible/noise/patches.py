@@ -27,12 +27,14 @@ _SIDE = 5
 _QUIET, _BUSY = 4, 14
 _KEPT_SHARE = 0.3
 _MOST_PATCHES = 400_000
-_SMALLEST_BIN = 400
+_FEWEST_PATCHES, _SMALLEST_BIN = 100, 400
 _BINS = 32
 _SQUARE = 64
 # Squared standard deviations beyond which a residual is structure, not noise.
 _SKEW_LIMIT = 20.0
 _LEAST_SKEW = 0.05
+# Fewer patches spread the variances of white noise by chance as far as smoothing does.
+_TOLD_BY = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,8 @@ class Points:
         white noise, small where neighbouring pixels share their noise.
     dark : float
         Share of the image that lies at its darkest level.
+    averaged : int
+        Values that went into each local mean.
     """
 
     means: Array
@@ -60,6 +64,7 @@ class Points:
     third_errors: Array
     correlation: float = 1.0
     dark: float = 0.0
+    averaged: int = _SIDE**2
 
     def where(self, good: NDArray[np.bool_]) -> Points:
         """Return the points at which ``good`` is True."""
@@ -80,7 +85,7 @@ class Points:
         """
         lowest = int(self.means.argmin())
         edge = self.means[lowest] + 4 * np.sqrt(self.variances[lowest] / averaged)
-        return replace(self, dark=float(np.mean(means < edge)))
+        return replace(self, dark=float(np.mean(means < edge)), averaged=averaged)
 
 
 def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator) -> Points:
@@ -94,8 +99,19 @@ def points_of(planes: Array, usable: NDArray[np.bool_], rng: np.random.Generator
         False at saturated or non-finite pixels; patches that hold one are left out.
     rng : numpy Generator
         Chooses patches where there are more than 400 000.
+
+    Raises
+    ------
+    ValueError
+        Where fewer than 100 patches are whole.
     """
     patches, side = _patches(planes, usable, rng)
+    if len(patches) < _FEWEST_PATCHES:
+        raise ValueError(
+            f"only {len(patches)} places of {_SIDE} x {_SIDE} pixels hold no missing or saturated "
+            "one, too few to measure the noise; give noise=Gaussian(sigma) or "
+            "noise=PoissonGaussian(gain, offset, read_noise)"
+        )
     mean = patches.mean(1)
     centred = patches - mean[:, None]
     quiet, energy, skewed, weight = _seen(centred, mean, side)
@@ -149,7 +165,7 @@ def _patches(
     chosen: Array = views[where]
     square = max(min(_SQUARE, min(planes.shape[1:]) // 2), 1)
     side = (where[1] // square + where[2] // square) % 2 == 1
-    return chosen.reshape(len(places), -1), side
+    return chosen.reshape(len(places), _SIDE**2), side
 
 
 def _rough_noise(mean: Array, centred: Array) -> Array:
@@ -183,7 +199,8 @@ def _bins(sorted_means: Array, order: NDArray[np.intp]) -> list[NDArray[np.intp]
     for edge in edges[1:]:
         if edge - kept[-1] >= _SMALLEST_BIN:
             kept.append(int(edge))
-    kept[-1] = count
+    # The last bin takes what is left; a small image is one bin.
+    kept = [*kept[:-1], count] if len(kept) > 1 else [0, count]
     return [order[a:b] for a, b in pairwise(kept)]
 
 
@@ -233,5 +250,7 @@ def _clipped_mean(squares: Array) -> float:
 
 def _whiteness(centred: Array, energy: Array, bins: list[NDArray[np.intp]]) -> float:
     calm = np.concatenate([b[energy[b] <= np.quantile(energy[b], 0.25)] for b in bins])
+    if len(calm) < _TOLD_BY:
+        return 1.0
     values = np.linalg.eigvalsh(centred[calm].T @ centred[calm])[1:]
     return float(values[:3].mean() / np.median(values)) if values[-1] > 0 else 0.0
