@@ -21,6 +21,12 @@ def scene():
 
 
 @pytest.fixture(scope="session")
+def noisy(scene):
+    """The scene with a little noise, so that there is some to measure."""
+    return scene + 0.02 * np.random.default_rng(0).standard_normal(scene.shape)
+
+
+@pytest.fixture(scope="session")
 def cells():
     return SAMPLES["cells"].read()
 

@@ -75,11 +75,11 @@ def test_the_pulse_feels_a_block(qtbot):
     assert pulse.longest() > LONGEST_S
 
 
-def test_closing_the_dock_while_running_is_clean(make_napari_viewer, qtbot, scene):
+def test_closing_the_dock_while_running_is_clean(make_napari_viewer, qtbot, noisy):
     viewer = make_napari_viewer()
     widget = DenoiseWidget(viewer)
     dock = viewer.window.add_dock_widget(widget, name="Denoise")
-    viewer.add_image(np.tile(scene, (30, 1, 1)), name="a")
+    viewer.add_image(np.tile(noisy, (30, 1, 1)), name="a")
     widget.start()
     qtbot.waitUntil(lambda: "denoising" in widget.controls.status.text(), timeout=60_000)
     viewer.window.remove_dock_widget(dock)
@@ -90,11 +90,11 @@ def test_closing_the_dock_while_running_is_clean(make_napari_viewer, qtbot, scen
     viewer.layers.clear()
 
 
-def test_closing_the_viewer_while_running_is_clean(make_napari_viewer, qtbot, scene):
+def test_closing_the_viewer_while_running_is_clean(make_napari_viewer, qtbot, noisy):
     viewer = make_napari_viewer()
     widget = DenoiseWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Denoise")
-    viewer.add_image(np.tile(scene, (30, 1, 1)), name="a")
+    viewer.add_image(np.tile(noisy, (30, 1, 1)), name="a")
     widget.start()
     qtbot.waitUntil(lambda: "denoising" in widget.controls.status.text(), timeout=60_000)
     widget.close()
@@ -126,10 +126,10 @@ def test_holding_a_layer_is_noticed(opened, scene):
     del widget.kept
 
 
-def test_deleted_layers_are_not_held(opened, finish, qtbot, scene):
+def test_deleted_layers_are_not_held(opened, finish, qtbot, noisy):
     """What napari lets go of is free: neither input nor result is referred to by the widget."""
     viewer, widget = opened
-    layer = viewer.add_image(100 * scene[:128, :128], name="a")
+    layer = viewer.add_image(100 * noisy[:128, :128], name="a")
     widget.controls.preview.value = True
     qtbot.wait(1000)
     widget.start()

@@ -117,9 +117,9 @@ def test_another_layer_forgets_what_was_measured(opened, finish, scene):
     assert widget.recipe().noise is None
 
 
-def test_cancel_is_heard_at_once_and_adds_nothing(opened, qtbot, scene):
+def test_cancel_is_heard_at_once_and_adds_nothing(opened, qtbot, noisy):
     viewer, widget = opened
-    viewer.add_image(np.tile(scene, (30, 1, 1)), name="long")
+    viewer.add_image(np.tile(noisy, (30, 1, 1)), name="long")
     widget.controls.run.native.click()
     qtbot.waitUntil(lambda: "denoising" in widget.controls.status.text(), timeout=60_000)
     widget.controls.cancel.native.click()

@@ -65,9 +65,10 @@ def black_cut(model: Gaussian | PoissonGaussian, looked: Looked) -> Gaussian | P
     if isinstance(model, PoissonGaussian) and model.read_noise < model.gain:
         return model
     values = looked.values
-    lowest = values.min()
-    piled, above = np.count_nonzero(values == lowest), values[values > lowest]
-    fewest = max(_FEWEST_PILED, _PILED * np.count_nonzero(above == above.min()))
+    lowest = float(values.min())
+    piled, above = int(np.count_nonzero(values == lowest)), values[values > lowest]
+    beside = int(np.count_nonzero(above == np.min(above, initial=np.inf)))
+    fewest = max(_FEWEST_PILED, _PILED * np.count_nonzero(above == float(above.min())))
     if piled < fewest or model.evidence is None:
         return model
     doubt = (
