@@ -68,7 +68,7 @@ def black_cut(model: Gaussian | PoissonGaussian, looked: Looked) -> Gaussian | P
     lowest = float(values.min())
     piled, above = int(np.count_nonzero(values == lowest)), values[values > lowest]
     beside = int(np.count_nonzero(above == np.min(above, initial=np.inf)))
-    fewest = max(_FEWEST_PILED, _PILED * np.count_nonzero(above == float(above.min())))
+    fewest = max(_FEWEST_PILED, _PILED * beside)
     if piled < fewest or model.evidence is None:
         return model
     doubt = (
