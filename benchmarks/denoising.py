@@ -1,63 +1,81 @@
-"""PSNR of every shipped denoiser on gray test folders, with its speed on this machine.
+"""PSNR of denoisers on gray test folders, with parameters, speed and memory on this machine.
 
 Noise is drawn once for each image and level from a fixed seed, and neither clipped nor rounded;
-estimates are not clipped. PSNR has peak 1; a folder's figure is the mean over its images.
+estimates are not clipped. PSNR has peak 1; a folder's figure is the mean over its images. A
+denoiser is a shipped name or the path of exported weights. Each runs in a process of its own, so
+that its peak memory is its own.
 """
 
 import argparse
 import json
-import time
+import multiprocessing
+import resource
 from pathlib import Path
 
 import numpy as np
 import torch
-from skimage.io import imread
 
 import napari_credible as nc
+from napari_credible.training.evaluate import score
+from napari_credible.training.folders import Folder
 
-FOLDERS = {"BSD68": "test/bsd68", "Set12": "test/set12", "Kodak24": "test/kodak24"}
+FOLDERS = {
+    "BSD68": "test/bsd68", "Set12": "test/set12", "Kodak24": "test/kodak24",
+    "microscopy": "test/pairs/fmd/gt", "astronomy": "test/astronomy/clean",
+}  # fmt: skip
+# A frame whose memory is looked at; a smaller one first, so that libraries are loaded.
+SMALL, LARGE = 128, 2048
 
 
 def main() -> None:
     """Print one row a denoiser and folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--folders", nargs="+", default=["BSD68", "Set12"], choices=FOLDERS)
+    parser.add_argument("--folders", nargs="+", default=list(FOLDERS), choices=FOLDERS)
     parser.add_argument("--denoisers", nargs="+", default=list(nc.denoisers()))
     parser.add_argument("--levels", nargs="+", type=float, default=[15, 25, 50])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    table: dict[str, dict[str, dict[str, float]]] = {}
-    print(
-        f"{'denoiser':10} {'folder':8}" + "".join(f"{f'{s:g}/255':>9}" for s in asked.levels),
-        end="",
-    )
-    print(f"{'Mpx/s':>9}")
+    levels = "".join(f"{f'{s:g}/255':>9}" for s in asked.levels)
+    print(f"{'denoiser':14} {'parameters':>10} {'folder':12}{levels}{'Mpx/s':>9}{'B/px':>7}")
+    tables = {}
     for name in asked.denoisers:
-        denoiser = nc.load_denoiser(name)
-        for folder in asked.folders:
-            files = sorted((asked.data / FOLDERS[folder]).glob("*.png"))
-            figures, pixels, seconds = {}, 0, 0.0
-            for sigma in asked.levels:
-                found = [scored(denoiser, file, k, sigma / 255) for k, file in enumerate(files)]
-                figures[f"{sigma:g}"] = round(float(np.mean([f[0] for f in found])), 3)
-                pixels += sum(f[1] for f in found)
-                seconds += sum(f[2] for f in found)
-            table.setdefault(name, {})[folder] = figures
-            row = "".join(f"{v:9.2f}" for v in figures.values())
-            print(f"{name:10} {folder:8}{row}{pixels / seconds / 1e6:9.2f}", flush=True)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found = pool.apply(measured, (name, asked.data, asked.folders, asked.levels))
+        tables[Path(name).stem] = found
     if asked.json:
-        asked.json.write_text(json.dumps(table, indent=2) + "\n")
+        asked.json.write_text(json.dumps(tables, indent=2) + "\n")
 
 
-def scored(denoiser, file: Path, seed: int, sigma: float) -> tuple[float, int, float]:
-    """Return PSNR (dB), pixels and seconds of one image."""
-    clean = torch.from_numpy(imread(file).astype(np.float32) / 255)[None, None]
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
-    noisy = clean + sigma * noise
-    start = time.perf_counter()
-    error = float((denoiser(noisy, sigma) - clean).square().mean())
-    return -10 * np.log10(error), clean.numel(), time.perf_counter() - start
+def measured(
+    name: str, data: Path, folders: list[str], levels: list[float]
+) -> dict[str, dict[str, float]]:
+    """Print the rows of a denoiser and return its PSNR by folder and level."""
+    denoiser = nc.load_denoiser(name)
+    card = getattr(denoiser, "card", None)
+    parameters = f"{card.parameters:,}" if card else ""
+    memory, found = appetite(denoiser), {}
+    for folder in folders:
+        images = Folder(data / FOLDERS[folder])
+        scores = [score(denoiser, images, level) for level in levels]
+        found[folder] = {
+            f"{s:g}": round(each.psnr, 3) for s, each in zip(levels, scores, strict=True)
+        }
+        row = "".join(f"{each.psnr:9.2f}" for each in scores)
+        speed = np.mean([each.speed for each in scores]) / 1e6
+        print(
+            f"{Path(name).stem:14} {parameters:>10} {folder:12}{row}{speed:9.2f}{memory:7.0f}",
+            flush=True,
+        )
+    return found
+
+
+def appetite(denoiser) -> float:
+    """Return the growth of peak memory over one call on a large frame, bytes a pixel."""
+    denoiser(torch.rand(1, 1, SMALL, SMALL), 0.1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    denoiser(torch.rand(1, 1, LARGE, LARGE), 0.1)
+    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / LARGE**2
 
 
 if __name__ == "__main__":

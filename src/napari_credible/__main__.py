@@ -16,6 +16,7 @@ from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
 from napari_credible.recipe import Recipe
 from napari_credible.result import Result, expected
+from napari_credible.training.command import train
 
 app = typer.Typer(
     name="napari-credible",
@@ -25,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.command()(train)
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]

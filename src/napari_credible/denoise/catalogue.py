@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ class Card:
         Of the weights file.
     trained_on, measured_by : str
         Data with licences; the command that prints ``psnr`` again.
+    pixels : float
+        Trained on in all; 0 where unknown.
+    data : dict of str to str
+        SHA-256 of the files of each training folder.
+    history : list of dict
+        The configuration of each part of the run, with the pixels at which it began.
     """
 
     name: str
@@ -51,6 +57,9 @@ class Card:
     sha256: str
     trained_on: str
     measured_by: str
+    pixels: float = 0.0
+    data: dict[str, str] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def weights(self) -> Path:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,49 +10,66 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
+from torch.utils.data import DataLoader, Dataset
 
-_SUFFIXES = {".png", ".tif", ".tiff"}
-# Below this the network is asked for the identity; above 1 the image is lost anyway.
-_SIGMA_RANGE = (1e-3, 1.0)
-_PHOTOGRAPHIC_SIGMA = 80 / 255
+from napari_credible.training.folders import Folder, Pixels, unit
+from napari_credible.training.schedule import Levels
 
-
-@dataclass(frozen=True)
-class Folder:
-    """Images of one kind, read once and kept in their own integer type."""
-
-    images: list[NDArray[np.integer[Any]]]
-    share: float
-    stars: bool = False
+Batch = tuple[Tensor, Tensor, Tensor]
+# Number of a step, of its crops, and their side.
+Step = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Mixture:
+class Mixture(Dataset[Batch]):
     """Draws of clean crops from several folders.
 
-    The draw of step ``k`` depends on the seed and ``k`` alone, so a resumed run continues with
-    the same data as one that was never stopped.
+    The draw of a step depends on the seed and its number alone, so a resumed run continues with
+    the same data as one that was never stopped, whatever the number of workers.
+
+    Parameters
+    ----------
+    folders : sequence of Folder
+        Drawn from by their shares.
+    levels : Levels
+        Density of the noise levels.
+    seed : int
+        Of all draws.
     """
 
-    folders: Sequence[Folder]
-    seed: int = 0
-    shares: NDArray[np.float64] = field(init=False)
+    def __init__(
+        self, folders: Sequence[Folder], levels: Levels | None = None, seed: int = 0
+    ) -> None:
+        self.folders, self.levels, self.seed = folders, levels or Levels(), seed
+        shares = np.array([folder.share for folder in folders])
+        self.shares: NDArray[np.float64] = shares / shares.sum()
 
-    def __post_init__(self) -> None:
-        shares = np.array([folder.share for folder in self.folders])
-        object.__setattr__(self, "shares", shares / shares.sum())
-
-    def batch(self, step: int, count: int, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, step: Step) -> Batch:
         """Return clean, noisy ``(count, 1, side, side)`` and sigma ``(count,)`` of a step."""
-        rng = np.random.default_rng([self.seed, step])
+        number, count, side = step
+        rng = np.random.default_rng([self.seed, number])
         clean = torch.from_numpy(np.stack([self._crop(rng, side) for _ in range(count)]))[:, None]
-        sigma = torch.from_numpy(draw_sigma(rng, count))
+        sigma = torch.from_numpy(self.levels.draw(rng, count))
         noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
         return clean, clean + sigma.view(-1, 1, 1, 1) * noise, sigma
 
+    def batches(self, steps: Iterable[Step], workers: int = 0) -> Iterator[Batch]:
+        """Return the batches of ``steps``, made ahead by other processes where there are some."""
+        # Without batching of its own, the loader hands each step whole to one worker. Forked
+        # workers would inherit the threads and the GPU of this process.
+        context = "spawn" if workers else None
+        return iter(
+            DataLoader(
+                self,
+                batch_size=None,
+                sampler=steps,
+                num_workers=workers,
+                multiprocessing_context=context,
+            )
+        )
+
     def _crop(self, rng: Generator, side: int) -> NDArray[np.float32]:
         folder = self.folders[rng.choice(len(self.folders), p=self.shares)]
-        image = folder.images[rng.integers(len(folder.images))]
+        image = folder[int(rng.integers(len(folder)))]
         crop = _rescaled(rng, image, side)
         crop = np.rot90(crop, int(rng.integers(4)))
         if rng.random() < 0.5:
@@ -65,48 +79,20 @@ class Mixture:
         return np.ascontiguousarray(_retoned(rng, crop))
 
 
-def draw_sigma(rng: Generator, count: int) -> NDArray[np.float32]:
-    """Draw noise levels: 40 % log-uniform over [0.001, 1], 60 % uniform over [0, 80/255].
-
-    A sampler spends most of its steps at small levels, so these must be trained as well as
-    the levels at which photographs are usually tested.
-    """
-    low, high = np.log(_SIGMA_RANGE)
-    logarithmic = np.exp(rng.uniform(low, high, count))
-    uniform = rng.uniform(0, _PHOTOGRAPHIC_SIGMA, count)
-    return np.where(rng.random(count) < 0.4, logarithmic, uniform).astype(np.float32)
-
-
-def read_folder(path: Path, share: float, *, stars: bool = False, least_side: int = 128) -> Folder:
-    """Read every single-channel PNG and TIFF below ``path`` whose sides allow a crop."""
-    from skimage.io import imread
-
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    images = [imread(p) for p in files]
-    images = [i for i in images if i.ndim == 2 and min(i.shape) >= least_side]
-    if not images:
-        raise ValueError(
-            f"{path} holds no single-channel image of at least {least_side} pixels a side; "
-            "give a folder of PNG or TIFF images"
-        )
-    return Folder(images, share, stars)
-
-
-def _rescaled(rng: Generator, image: NDArray[np.integer[Any]], side: int) -> NDArray[np.float32]:
+def _rescaled(rng: Generator, image: Pixels, side: int) -> NDArray[np.float32]:
     """Cut a crop, 60 % of the time from the image shrunk up to threefold.
 
     A scene seen from further away has finer texture; one photograph stands for many.
     """
     shrink = rng.uniform(1, 3) if rng.random() < 0.6 else 1.0
-    cut = min(round(side * shrink), *image.shape)
+    cut = max(min(round(side * shrink), *image.shape), 1)
     y, x = (rng.integers(n - cut + 1) for n in image.shape)
-    crop = image[y : y + cut, x : x + cut].astype(np.float32)
-    crop /= np.iinfo(image.dtype).max
+    crop = unit(image[y : y + cut, x : x + cut])
     if cut == side:
         return crop
     pixels = torch.from_numpy(crop)[None, None]
     small = interpolate(pixels, (side, side), mode="bicubic", antialias=True)
-    return np.asarray(small[0, 0].clamp(0, 1))
+    return np.asarray(small[0, 0].clamp(float(crop.min()), float(crop.max())))
 
 
 def _retoned(rng: Generator, crop: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -117,7 +103,7 @@ def _retoned(rng: Generator, crop: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     kind = rng.random()
     if kind < 0.15:
-        return np.power(crop, rng.uniform(1, 3), dtype=np.float32)
+        return np.power(np.maximum(crop, 0), rng.uniform(1, 3), dtype=np.float32)
     if kind < 0.3:
         contrast = rng.uniform(0.3, 1)
         return np.float32(contrast) * crop + np.float32(rng.uniform(0, 1 - contrast))

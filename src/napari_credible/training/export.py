@@ -1,46 +1,88 @@
-"""From a checkpoint to a weights file with its model card."""
+"""From a trained state to a weights file with its model card."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
 from napari_credible.denoise.catalogue import Card
-from napari_credible.denoise.load import checksum
-from napari_credible.denoise.unet import UNet, UNetShape
+from napari_credible.denoise.load import checksum, load_denoiser
+from napari_credible.training.checkpoint import State
+from napari_credible.training.config import Config
+from napari_credible.training.evaluate import table
+from napari_credible.training.folders import Folder
+
+_MEASURED = "napari-credible train CONFIG --out RUN, with [tests] in CONFIG"
 
 
-def export(checkpoint: Path, shape: UNetShape, weights: Path, **card: object) -> Card:
+def export(
+    state: State,
+    config: Config,
+    out: Path,
+    data: Mapping[str, str],
+    tests: Mapping[str, Folder] | None = None,
+    device: str = "cpu",
+) -> Card:
     """Write the averaged weights as float16 safetensors, and the card beside them.
 
     Parameters
     ----------
-    checkpoint : Path
-        Of :func:`napari_credible.training.loop.train`.
-    shape : UNetShape
-        Of the network in it.
-    weights : Path
-        ``NAME.safetensors``; the card becomes ``NAME.json``.
-    **card
-        The fields of :class:`Card` that only a person knows: summary, licence, command,
-        trained_on, measured_by, psnr.
+    state : State
+        At the end of a run, or anywhere in it.
+    config : Config
+        Names the weights and says what the card says.
+    out : Path
+        Folder of ``NAME.safetensors`` and ``NAME.json``.
+    data : mapping of str to str
+        SHA-256 of the files of each training folder.
+    tests : mapping of str to Folder, optional
+        On which the weights are measured, by name.
+    device : str
+        Where the test folders are measured.
     """
-    net = UNet(shape)
-    net.load_state_dict(torch.load(checkpoint, weights_only=True, map_location="cpu")["average"])
-    halves = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    save_file(halves, weights)
-    made = Card(
-        name=weights.stem,
-        shape=shape.to_dict(),
-        parameters=sum(p.numel() for p in net.parameters()),
-        sigma_range=(0.0, 1.0),
+    weights = out / f"{config.name}.safetensors"
+    halves = {k: v.half().cpu().contiguous() for k, v in state.average.state_dict().items()}
+    beside = weights.with_suffix(".part")
+    save_file(halves, beside)
+    beside.chmod(0o644)  # made for its owner alone
+    os.replace(beside, weights)
+    card = _card(state, config, weights, data)
+    _write(card, weights)
+    if tests:
+        denoiser: Any = load_denoiser(weights)
+        card["psnr"] = table(denoiser.to(device), tests, device)
+        _write(card, weights)
+    return Card(**card)
+
+
+def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) -> dict[str, Any]:
+    card = Card(
+        name=config.name,
+        summary=config.summary or f"bias-free U-Net, trained on {state.pixels:.3g} pixels",
+        licence=config.licence,
+        command=f"napari-credible train {config.name}.toml --out RUN",
+        shape=config.network.to_dict(),
+        parameters=sum(p.numel() for p in state.net.parameters()),
+        sigma_range=(0.0, config.levels.high),
+        psnr={},
         sha256=checksum(weights),
-        **card,  # type: ignore[arg-type]
+        trained_on=config.trained_on or ", ".join(source.path.name for source in config.folders),
+        measured_by=_MEASURED if config.tests else "",
+        pixels=state.pixels,
+        data=dict(data),
+        history=state.history,
     )
-    text = json.dumps(asdict(made), indent=2, ensure_ascii=False)
-    weights.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-    return made
+    return asdict(card)
+
+
+def _write(card: dict[str, Any], weights: Path) -> None:
+    beside = weights.with_suffix(".json.part")
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    beside.write_text(text + "\n", encoding="utf-8")
+    os.replace(beside, weights.with_suffix(".json"))

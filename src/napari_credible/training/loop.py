@@ -2,157 +2,96 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from napari_credible.denoise.unet import UNet, UNetShape
-from napari_credible.training.data import Mixture
+from napari_credible.training import checkpoint
+from napari_credible.training.checkpoint import State
+from napari_credible.training.config import Config
+from napari_credible.training.data import Batch, Mixture, Step
+from napari_credible.training.log import Log
+from napari_credible.training.schedule import Plan
 
 # Softens the weight below half a grey level, where an error can no longer be seen.
 _WEIGHT_FLOOR = 0.5 / 255
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Numbers of a training run.
-
-    Attributes
-    ----------
-    pixels : float
-        Pixels to train on in all.
-    stages : tuple of (float, int, int)
-        From this share of the run on: crops a step, and their side in pixels.
-    rate, decay : float
-        Learning rate, and the last share of the run over which it falls to zero.
-    ema : float
-        Decay a step of the averaged weights, which are the ones exported.
-    clip : float
-        Largest norm of the gradient.
-    seed : int
-        Of the weights' start and of the data.
-    bfloat16 : bool
-        Compute in bfloat16. Faster on GPUs and on some CPUs, slower on others: measure first.
-    checkpoint_s : float
-        Seconds between two checkpoints.
-    """
-
-    pixels: float = 1e9
-    stages: tuple[tuple[float, int, int], ...] = ((0.0, 8, 64), (0.55, 8, 96), (0.85, 4, 128))
-    rate: float = 6e-4
-    decay: float = 0.6
-    ema: float = 0.999
-    clip: float = 1.0
-    seed: int = 0
-    bfloat16: bool = False
-    checkpoint_s: float = 180.0
-
-    def rate_at(self, share: float) -> float:
-        """Return the learning rate: constant, then a cosine to zero."""
-        fallen = max(0.0, share - (1 - self.decay)) / self.decay
-        return self.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, fallen)))
-
-    def crops_at(self, share: float) -> tuple[int, int]:
-        """Return the number and the side of the crops of a step."""
-        _, count, side = max(stage for stage in self.stages if stage[0] <= share)
-        return count, side
-
-
-@dataclass
-class State:
-    """Everything that a checkpoint holds."""
-
-    net: UNet
-    average: UNet
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    pixels: float = 0.0
+def prepared(config: Config, out: Path, device: str) -> State:
+    """Return a state: fresh, of exported weights, or of the checkpoint in ``out``."""
+    state = checkpoint.fresh(config.plan, config.network, device)
+    saved = out / "checkpoint.pt"
+    if saved.exists():
+        checkpoint.load(state, saved)
+    elif config.start:
+        checkpoint.start_from(state, config.start)
+    plain = config.plain()
+    if not state.history or state.history[-1]["config"] != plain:
+        state.history.append({"from_pixels": state.pixels, "config": plain})
+    return state
 
 
 def train(
-    plan: Plan, shape: UNetShape, data: Mixture, folder: Path, device: str
+    state: State,
+    plan: Plan,
+    data: Mixture,
+    out: Path,
+    *,
+    workers: int = 0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[State]:
-    """Train, or go on from the checkpoint in ``folder``; yield at every checkpoint."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "plan.json").write_text(json.dumps({**asdict(plan), "shape": shape.to_dict()}))
-    state = _start(plan, shape, device)
-    checkpoint = folder / "checkpoint.pt"
-    if checkpoint.exists():
-        _load(state, checkpoint)
-    losses: list[float] = []
-    saved = time.monotonic()
-    while state.pixels < plan.pixels:
-        losses.append(_step(state, plan, data, device))
-        due = time.monotonic() - saved > plan.checkpoint_s
-        if due or state.pixels >= plan.pixels:
-            _log(folder, state, plan, losses, time.monotonic() - saved)
-            save(state, checkpoint)
-            yield state
-            losses, saved = [], time.monotonic()
+    """Train to the end of the plan, or until ``stop`` returns True; yield at each checkpoint.
 
-
-def weighted_error(estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
-    """Return the mean squared error, weighted by (sigma^2 + floor^2)^(-3/4).
-
-    The error of a good denoiser grows like sigma^1.5 on natural images; the weight makes all
-    levels count alike. Each level's minimiser is the conditional mean, whatever its weight.
+    Parameters
+    ----------
+    state : State
+        Of :func:`prepared`; changed in place.
+    plan : Plan
+        Rates, crops, length.
+    data : Mixture
+        Where the batches come from.
+    out : Path
+        Folder of ``checkpoint.pt``, ``log.csv`` and ``log.png``.
+    workers : int
+        Processes that make batches ahead; 0 makes them here.
+    stop : callable
+        Asked after each step. The state is saved before the end.
     """
-    weight = (sigma.square() + _WEIGHT_FLOOR**2) ** -0.75
-    return (weight * (estimate - clean).square().mean((1, 2, 3))).mean()
+    out.mkdir(parents=True, exist_ok=True)
+    log = Log(out, state.step)
+    saved = time.monotonic()
+    for batch in data.batches(agenda(plan, state.step, state.pixels), workers):
+        rate = plan.rate_at(state.pixels, state.step)
+        log.add(step(state, plan, batch, rate))
+        ending = state.pixels >= plan.pixels or stop()
+        if ending or time.monotonic() - saved > plan.checkpoint_s:
+            checkpoint.save(state, out / "checkpoint.pt")
+            log.write(state.step, state.pixels, rate)
+            yield state
+            saved = time.monotonic()
+        if ending:
+            return
 
 
-def save(state: State, path: Path) -> None:
-    """Write a checkpoint beside ``path``, then rename it there: never half a file."""
-    beside = path.with_suffix(".part")
-    torch.save(
-        {
-            "net": state.net.state_dict(),
-            "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "step": state.step,
-            "pixels": state.pixels,
-        },
-        beside,
-    )
-    os.replace(beside, path)
+def agenda(plan: Plan, number: int, pixels: float) -> Iterator[Step]:
+    """Yield the number of each step to come, of its crops, and their side."""
+    while pixels < plan.pixels:
+        count, side = plan.crops_at(pixels)
+        yield number, count, side
+        number, pixels = number + 1, pixels + count * side**2
 
 
-def _start(plan: Plan, shape: UNetShape, device: str) -> State:
-    torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
-    net = _placed(UNet(shape), device)
-    average = _placed(UNet(shape), device)
-    average.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4, fused=True)
-    return State(net, average, optimiser)
-
-
-def _placed(net: UNet, device: str) -> UNet:
-    return net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def _load(state: State, path: Path) -> None:
-    saved = torch.load(path, weights_only=True)
-    state.net.load_state_dict(saved["net"])
-    state.average.load_state_dict(saved["average"])
-    state.optimiser.load_state_dict(saved["optimiser"])
-    state.step, state.pixels = saved["step"], saved["pixels"]
-
-
-def _step(state: State, plan: Plan, data: Mixture, device: str) -> float:
-    share = state.pixels / plan.pixels
-    count, side = plan.crops_at(share)
-    clean, noisy, sigma = (t.to(device) for t in data.batch(state.step, count, side))
+def step(state: State, plan: Plan, batch: Batch, rate: float) -> float:
+    """Take one step of AdamW and return the loss."""
+    device = next(state.net.parameters()).device
+    clean, noisy, sigma = (t.to(device, non_blocking=True) for t in batch)
     for group in state.optimiser.param_groups:
-        group["lr"] = plan.rate_at(share) * min(1.0, (state.step + 1) / 500)
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=plan.bfloat16):
+        group["lr"] = rate
+    half = device.type == "cuda" if plan.bfloat16 is None else plan.bfloat16
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         noise = state.net(noisy, sigma)
     loss = weighted_error(noisy - noise, clean, sigma)
     state.optimiser.zero_grad(set_to_none=True)
@@ -165,22 +104,18 @@ def _step(state: State, plan: Plan, data: Mixture, device: str) -> float:
     return float(loss.detach())
 
 
+def weighted_error(estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
+    """Return the mean squared error, weighted by (sigma^2 + floor^2)^(-3/4).
+
+    The error of a good denoiser grows like sigma^1.5 on natural images; the weight makes all
+    levels count alike. Each level's minimiser is the conditional mean, whatever its weight.
+    """
+    weight = (sigma.square() + _WEIGHT_FLOOR**2) ** -0.75
+    return (weight * (estimate - clean).square().mean((1, 2, 3))).mean()
+
+
 @torch.no_grad()
 def _average(state: State, decay: float) -> None:
     """Move the averaged weights, faster while the run is young."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
     torch._foreach_lerp_(list(state.average.parameters()), list(state.net.parameters()), 1 - decay)
-
-
-def _log(folder: Path, state: State, plan: Plan, losses: list[float], seconds: float) -> None:
-    path = folder / "log.csv"
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", "pixels", "rate", "loss", "seconds"])
-        rate = plan.rate_at(state.pixels / plan.pixels)
-        mean = sum(losses) / len(losses)
-        writer.writerow(
-            [state.step, f"{state.pixels:.4g}", f"{rate:.3g}", f"{mean:.5g}", round(seconds)]
-        )

@@ -1,0 +1,148 @@
+"""The whole state of a training run, on disk at any moment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from napari_credible.denoise.unet import UNet, UNetShape
+from napari_credible.training.schedule import Plan
+
+
+@dataclass
+class State:
+    """Everything that a checkpoint holds.
+
+    Attributes
+    ----------
+    net, average : UNet
+        As trained, and averaged over the last steps.
+    optimiser : torch.optim.Optimizer
+        With its moments.
+    step : int
+        Number of the next step.
+    pixels : float
+        Trained on so far.
+    history : list of dict
+        The configuration of each part of the run, with the pixels at which it began.
+    """
+
+    net: UNet
+    average: UNet
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    pixels: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fresh(plan: Plan, shape: UNetShape, device: str) -> State:
+    """Return the state before the first step."""
+    torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
+    net, average = (_placed(UNet(shape), device) for _ in range(2))
+    average.load_state_dict(net.state_dict())
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4, fused=True)
+    return State(net, average, optimiser)
+
+
+def start_from(state: State, weights: Path) -> None:
+    """Put exported weights into a fresh state.
+
+    A network of the same widths with further, coarser levels starts as the same function: what
+    was its coarsest level becomes one on the way down, and nothing comes up from below it yet.
+
+    Raises
+    ------
+    ValueError
+        Where they are those of another network, or no weights at all.
+    """
+    try:
+        values = {name: value.float() for name, value in load_file(weights).items()}
+        for net in (state.net, state.average):
+            net.load_state_dict({**net.state_dict(), **_deepened(values, net)})
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{weights.name} does not hold weights of this network ({reason}); give exported "
+            "weights of the same blocks and widths, or of the first of these widths"
+        ) from None
+
+
+def _deepened(values: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
+    """Return the weights of a shallower network under the names that a deeper one has for them."""
+    levels = 1 + max((int(n.split(".")[1]) for n in values if n.startswith("down.")), default=-1)
+    fresh = net.state_dict()
+    if levels >= len(net.down):
+        return _fitting(values, fresh, new=())
+    moved = {name.replace("bottom.", f"down.{levels}."): value for name, value in values.items()}
+    below = range(levels, len(net.down))
+    for level in below:
+        name = f"grow.{level}.weight"
+        moved[name] = torch.zeros_like(fresh[name])
+    new = (*(f"{part}.{k}." for part in ("shrink", "up") for k in below), "bottom.")
+    return _fitting(moved, fresh, (*new, *(f"down.{k}." for k in below[1:])))
+
+
+def _fitting(
+    values: dict[str, Tensor], wanted: dict[str, Tensor], new: tuple[str, ...]
+) -> dict[str, Tensor]:
+    missing = [n for n in wanted if n not in values and not n.startswith(new)]
+    wrong = [n for n in values if n not in wanted or wanted[n].shape != values[n].shape]
+    if missing or wrong:
+        raise ValueError(f"{(missing + wrong)[0]} does not fit")
+    return values
+
+
+def save(state: State, path: Path) -> None:
+    """Write a checkpoint beside ``path``, then rename it there: never half a file."""
+    beside = path.with_suffix(".part")
+    torch.save(
+        {
+            "shape": state.net.shape.to_dict(),
+            "net": state.net.state_dict(),
+            "average": state.average.state_dict(),
+            "optimiser": state.optimiser.state_dict(),
+            "step": state.step,
+            "pixels": state.pixels,
+            "history": state.history,
+        },
+        beside,
+    )
+    os.replace(beside, path)
+
+
+def load(state: State, path: Path) -> None:
+    """Go on from a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        Where it is damaged, or of another network.
+    """
+    device = next(state.net.parameters()).device
+    try:
+        saved = torch.load(path, weights_only=True, map_location=device)
+        shape = saved["shape"]
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path} cannot be read ({reason}); remove it to begin anew, or train elsewhere"
+        ) from None
+    if shape != state.net.shape.to_dict():
+        raise ValueError(
+            f"{path} holds a network of {shape}, the configuration asks for "
+            f"{state.net.shape.to_dict()}; give another folder for the new network"
+        )
+    state.net.load_state_dict(saved["net"])
+    state.average.load_state_dict(saved["average"])
+    state.optimiser.load_state_dict(saved["optimiser"])
+    state.step, state.pixels, state.history = saved["step"], saved["pixels"], saved["history"]
+
+
+def _placed(net: UNet, device: str) -> UNet:
+    return net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
