@@ -258,7 +258,7 @@ def test_every_kind_of_file_is_read_and_the_rest_left_out(home):
     folder = Folder(home / "clean")
     assert [folder[k].dtype.name for k in range(len(folder))] == ["uint8", *["float32"] * 3]
     for k in range(1, 4):
-        assert 0.99 < np.quantile(folder[k], 0.999) - np.quantile(folder[k], 0.001) < 1.01
+        assert (folder[k].min(), folder[k].max()) == (0, 1)
 
 
 def test_little_memory_changes_nothing(home):

@@ -16,8 +16,8 @@ Pixels = NDArray[Any]
 
 _SUFFIXES = {".png", ".tif", ".tiff", ".fits", ".fit", ".fts"}
 LEAST_SIDE = 128
-# Measured images have a few stray values; the rest spans [0, 1].
-_LOW, _HIGH = 0.001, 0.999
+# Measured images have a few stray values; the rest spans [0, 1], and the stray ones are cut to it.
+_LOW, _HIGH = 0.0001, 0.9999
 
 
 class Folder:
@@ -66,7 +66,7 @@ class Folder:
         return len(self._planes)
 
     def __getitem__(self, number: int) -> Pixels:
-        """Return one plane as it is kept: unsigned integers, or float32 in about [0, 1]."""
+        """Return one plane as it is kept: 8-bit integers, or float32 in [0, 1]."""
         file, plane = self._planes[number]
         return self._images(file)[plane]
 
@@ -109,7 +109,7 @@ def _spanning(plane: Pixels) -> NDArray[np.float32]:
     low, high = np.quantile(values, [_LOW, _HIGH])
     if not high > low:
         low, high = values.min(), values.max()
-    return np.asarray((values - low) / (high - low), dtype=np.float32)
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1), dtype=np.float32)
 
 
 def unit(crop: Pixels) -> NDArray[np.float32]:
