@@ -11,11 +11,13 @@ import json
 import multiprocessing
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import napari_credible as nc
+from napari_credible.denoise.figures import table
 from napari_credible.training.evaluate import score
 from napari_credible.training.folders import Folder
 
@@ -37,37 +39,40 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     levels = "".join(f"{f'{s:g}/255':>9}" for s in asked.levels)
-    print(f"{'denoiser':14} {'parameters':>10} {'folder':12}{levels}{'Mpx/s':>9}{'B/px':>7}")
-    tables = {}
+    print(f"{'denoiser':14} {'folder':12}{levels}{'Mpx/s':>9}{'B/px':>7}")
+    found = {
+        "command": "python benchmarks/denoising.py DATA --json FILE",
+        "machine": f"{torch.get_num_threads()} cores, float32",
+        "levels": asked.levels,
+        "denoisers": {},
+    }
     for name in asked.denoisers:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found = pool.apply(measured, (name, asked.data, asked.folders, asked.levels))
-        tables[Path(name).stem] = found
+            row = pool.apply(measured, (name, asked.data, asked.folders, asked.levels))
+        found["denoisers"][Path(name).stem] = row
+    print(f"\n{table(found)}")
     if asked.json:
-        asked.json.write_text(json.dumps(tables, indent=2) + "\n")
+        asked.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def measured(
-    name: str, data: Path, folders: list[str], levels: list[float]
-) -> dict[str, dict[str, float]]:
-    """Print the rows of a denoiser and return its PSNR by folder and level."""
+def measured(name: str, data: Path, folders: list[str], levels: list[float]) -> dict[str, Any]:
+    """Print the rows of a denoiser and return its figures."""
     denoiser = nc.load_denoiser(name)
     card = getattr(denoiser, "card", None)
-    parameters = f"{card.parameters:,}" if card else ""
-    memory, found = appetite(denoiser), {}
+    memory, psnr, speeds = appetite(denoiser), {}, []
     for folder in folders:
         images = Folder(data / FOLDERS[folder])
         scores = [score(denoiser, images, level) for level in levels]
-        found[folder] = {
-            f"{s:g}": round(each.psnr, 3) for s, each in zip(levels, scores, strict=True)
-        }
+        psnr[folder] = [round(each.psnr, 3) for each in scores]
+        speeds += [each.speed / 1e6 for each in scores]
         row = "".join(f"{each.psnr:9.2f}" for each in scores)
-        speed = np.mean([each.speed for each in scores]) / 1e6
-        print(
-            f"{Path(name).stem:14} {parameters:>10} {folder:12}{row}{speed:9.2f}{memory:7.0f}",
-            flush=True,
-        )
-    return found
+        print(f"{Path(name).stem:14} {folder:12}{row}{speeds[-1]:9.2f}{memory:7.0f}", flush=True)
+    return {
+        "parameters": card.parameters if card else 0,
+        "psnr": psnr,
+        "speed": round(float(np.median(speeds)), 3),
+        "memory": round(memory),
+    }
 
 
 def appetite(denoiser) -> float:

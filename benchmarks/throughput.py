@@ -30,9 +30,10 @@ def frame(side: int) -> np.ndarray:
 
 
 def bare(net: torch.nn.Module, pixels: torch.Tensor) -> None:
-    """Call the network alone."""
-    with torch.inference_mode():
-        net(pixels, torch.tensor([0.05]))
+    """Call the network alone, on its device and in the run's precision, and wait for it."""
+    on_cuda = pixels.device.type == "cuda"
+    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
+        net(pixels, torch.tensor([0.05], device=pixels.device)).cpu()
 
 
 def peak(queue: multiprocessing.Queue, side: int, whole: bool) -> None:
@@ -63,11 +64,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     image = frame(asked.side)
-    pixels = torch.from_numpy(image.astype(np.float32) / 65535)[None, None]
-    denoiser = nc.load_denoiser("unet")
-    recipe = Recipe(noise=MODEL, denoiser="unet")
+    pixels = torch.from_numpy(image.astype(np.float32) / 65535)[None, None].to(asked.device)
+    denoiser = nc.load_denoiser("unet").to(asked.device)
+    recipe = Recipe(noise=MODEL, denoiser="unet", device=asked.device)
     print(plan(recipe, nc.Image(image), denoiser).describe())
     times: dict[str, list[float]] = {"bare network": [], "whole run": []}
     for _ in range(asked.repeats + 1):
@@ -81,6 +83,9 @@ def main() -> None:
     speed = {n: image.size / statistics.median(t[1:]) / 1e6 for n, t in times.items()}
     context = multiprocessing.get_context("spawn")
     for name, value in speed.items():
+        if asked.device != "cpu":
+            print(f"{name:13} {value:6.3f} Mpx/s")
+            continue
         queue = context.Queue()
         child = context.Process(target=peak, args=(queue, asked.side, name == "whole run"))
         child.start()

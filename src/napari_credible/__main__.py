@@ -121,17 +121,14 @@ def noise(
 
 @app.command()
 def models() -> None:
-    """List the shipped denoisers."""
+    """List the shipped denoisers with what was measured of them."""
     from napari_credible.denoise import cards, denoisers
+    from napari_credible.denoise.figures import figures, table
 
     for name, about in denoisers().items():
-        print(f"{name:10} {about}")
-        card = cards().get(name)
-        if card is not None:
-            print(f"{'':10} {card.parameters:,} parameters, licence {card.licence}")
-            for test, values in card.psnr.items():
-                levels = ", ".join(f"{db:.2f} dB at {sigma}/255" for sigma, db in values.items())
-                print(f"{'':10} {test}: {levels}")
+        licence = f" (licence {cards()[name].licence})" if name in cards() else ""
+        print(f"{name:10} {about}{licence}")
+    print(f"\n{table()}\n\nmeasured by: {figures()['command']}")
 
 
 @app.command()

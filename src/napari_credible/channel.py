@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_credible.flags import Flag
 from napari_credible.io.image import Image
-from napari_credible.noise import Gaussian, PoissonGaussian, estimate_noise
+from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.noise.saturation import saturation_level
 from napari_credible.recipe import Recipe
 
@@ -58,6 +58,8 @@ def models_of(recipe: Recipe, channels: Sequence[Image]) -> list[Model]:
     """Return the noise model of each channel: given, or measured."""
     noise = recipe.noise
     if noise is None:
+        from napari_credible.noise import estimate_noise
+
         return [estimate_noise(channel, seed=recipe.seed) for channel in channels]
     given = list(noise) if isinstance(noise, tuple) else [noise] * len(channels)
     if len(given) != len(channels):

@@ -20,6 +20,8 @@ kept_by_napari = pytest.mark.skipif(
 def stored(request):
     """The preferences of this plugin, in a folder of this test."""
     request.getfixturevalue("plugin_settings")
+    # napari's test fixture keeps them elsewhere than beside its own settings.
+    request.getfixturevalue("monkeypatch").setattr(room, "_untouched", lambda: False)
     manager = request.getfixturevalue("npe2pm")
     manager.register(PluginManifest.from_distribution("napari-credible"))
     return napari.settings.get_plugin_settings("napari-credible")
@@ -41,6 +43,15 @@ def test_preferences_are_kept_and_used(stored, make_napari_viewer):
     assert widget.controls.fields["denoiser"].value == "tv"
     assert widget.recipe().memory == 2.5
     widget.close()
+
+
+def test_preferences_are_asked_for_where_napari_wrote_some(tmp_path, monkeypatch):
+    """They lie beside napari's own settings, as napari says."""
+    kept = napari.settings.NapariSettings(config_path=tmp_path / "settings.yaml")
+    monkeypatch.setattr(napari.settings, "get_settings", lambda: kept)
+    assert room._untouched()
+    (tmp_path / "napari-credible.yaml").write_text("defaults: {}")
+    assert not room._untouched()
 
 
 @kept_by_napari

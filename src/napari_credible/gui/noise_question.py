@@ -6,13 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_credible.io.image import Image
-from napari_credible.noise import (
-    Evidence,
-    Gaussian,
-    PoissonGaussian,
-    estimate_noise,
-    from_header,
-)
+from napari_credible.noise import Evidence, Gaussian, PoissonGaussian, from_header
 from napari_credible.noise.header import states_offset
 
 Model = Gaussian | PoissonGaussian
@@ -83,6 +77,8 @@ class NoiseQuestion:
         return tuple(self._one(planes, n, len(channels), seed) for n, planes in enumerate(channels))
 
     def _one(self, planes: Image, number: int, count: int, seed: int) -> Model:
+        from napari_credible.noise import estimate_noise
+
         if self.kind == HEADER:
             return _stated(planes, seed)
         dark = None if self.dark is None else _channel_of(self.dark, number, count)
@@ -102,6 +98,8 @@ def _channel_of(dark: Image, number: int, count: int) -> Image:
 
 def _stated(image: Image, seed: int) -> Model:
     """Return what the header states, with the points of the image to compare."""
+    from napari_credible.noise import estimate_noise
+
     stated = from_header(image.header)
     if stated is None:
         raise ValueError("the header states no gain; choose another source of the noise")

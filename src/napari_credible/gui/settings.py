@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from napari_credible.recipe import Recipe
@@ -28,6 +29,8 @@ def default_recipe() -> Recipe:
 
 
 def _stored() -> dict[str, Any]:
+    if _untouched():
+        return {}
     try:
         from napari.settings import get_plugin_settings
 
@@ -41,3 +44,14 @@ def _stored() -> dict[str, Any]:
         "memory": None if kept.memory == AUTOMATIC else kept.memory,
         "dtype": kept.dtype,
     }
+
+
+def _untouched() -> bool:
+    """Return whether napari has never written a preference of this plugin.
+
+    Asking napari for them reads the manifests of all plugins once more, a tenth of a second.
+    """
+    from napari.settings import get_settings
+
+    kept = get_settings().config_path
+    return bool(kept) and not (Path(kept).parent / "napari-credible.yaml").exists()

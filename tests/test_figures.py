@@ -1,0 +1,44 @@
+"""What is printed of the denoisers is what was measured of the ones in the package."""
+
+from pathlib import Path
+
+import pytest
+
+import napari_credible as nc
+from napari_credible.__main__ import main
+from napari_credible.denoise import cards
+from napari_credible.denoise.figures import figures, table
+
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "denoisers.md"
+
+
+def test_every_shipped_denoiser_was_measured():
+    assert set(figures()["denoisers"]) == set(nc.denoisers())
+    for name, card in cards().items():
+        assert figures()["denoisers"][name]["parameters"] == card.parameters
+
+
+def test_cards_and_figures_agree():
+    """The card's PSNR, measured when the weights were exported, within a hundredth of a dB."""
+    for name, card in cards().items():
+        row = figures()["denoisers"][name]["psnr"]
+        for folder, levels in card.psnr.items():
+            assert list(levels.values()) == pytest.approx(row[folder], abs=0.01), (name, folder)
+
+
+def test_the_page_and_the_command_show_the_same_table(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["models"])
+    assert not end.value.code
+    assert table() in capsys.readouterr().out
+    assert table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_fast_one_is_fast_and_nearly_as_good():
+    main_one, fast = (figures()["denoisers"][name] for name in ("unet", "unet_fast"))
+    assert fast["speed"] >= 4 * main_one["speed"]
+    lost = [
+        [a - b for a, b in zip(main_one["psnr"][f], fast["psnr"][f], strict=True)]
+        for f in ("BSD68", "Set12", "Kodak24")
+    ]
+    assert max(max(row) for row in lost) <= 0.35
