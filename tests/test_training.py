@@ -183,21 +183,28 @@ def test_a_run_may_start_from_exported_weights(config, tmp_path):
     begun = prepared(replace(config, start=tmp_path / "tiny.safetensors"), tmp_path / "new", "cpu")
     for a, b in zip(begun.net.parameters(), first.average.parameters(), strict=True):
         torch.testing.assert_close(a, b.half().float(), atol=0, rtol=0)
-    for shape in (UNetShape((8, 16), 1), UNetShape((8, 12), 2), UNetShape((8,), 1)):
+    for shape in (UNetShape((8, 16), 1), UNetShape((8,), 1), UNetShape((12, 8), 1)):
         other = replace(config, start=tmp_path / "tiny.safetensors", network=shape)
         with pytest.raises(ValueError, match="weights of the same blocks and widths"):
             prepared(other, tmp_path / "other", "cpu")
 
 
-@pytest.mark.parametrize("widths", [(8, 12, 16), (8, 12, 16, 20)])
-def test_a_deeper_network_starts_as_the_same_function(config, tmp_path, widths):
+@pytest.mark.parametrize(
+    "shape",
+    [
+        UNetShape((8, 12, 16), 1),
+        UNetShape((8, 12, 16, 20), 1),
+        UNetShape((8, 12), 2),
+        UNetShape((8, 12), (1, 3)),
+        UNetShape((8, 12, 16), (1, 2, 2)),
+    ],
+)
+def test_a_deeper_network_starts_as_the_same_function(config, tmp_path, shape):
     from napari_credible.training.export import export
 
     first = trained(config, tmp_path / "first")
     export(first, replace(config, tests={}), tmp_path, {})
-    deeper = replace(
-        config, start=tmp_path / "tiny.safetensors", network=UNetShape(widths, TINY.blocks)
-    )
+    deeper = replace(config, start=tmp_path / "tiny.safetensors", network=shape)
     begun = prepared(deeper, tmp_path / "new", "cpu")
     x = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     sigma = torch.tensor([0.2])
@@ -205,9 +212,9 @@ def test_a_deeper_network_starts_as_the_same_function(config, tmp_path, widths):
         torch.testing.assert_close(
             begun.net(x, sigma), first.average.half().float()(x, sigma), atol=1e-6, rtol=0
         )
-    before = begun.net.bottom[0].first.weight.clone()
+    before = begun.net.bottom[-1].second.weight.clone()
     trained_on = trained(deeper, tmp_path / "new")
-    assert not torch.equal(trained_on.net.bottom[0].first.weight, before)
+    assert not torch.equal(trained_on.net.bottom[-1].second.weight, before)
 
 
 def test_a_checkpoint_of_another_network_is_refused(config, tmp_path):

@@ -57,9 +57,9 @@ def _load(card: Card, path: Path) -> Denoiser:
             "install the package again, or export the weights anew"
         )
     try:
-        net = UNet(UNetShape(tuple(card.shape["widths"]), int(card.shape["blocks"])))
+        net = UNet(UNetShape.of(card.shape))
         net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
-    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"{path.name} does not hold the network that its card describes ({reason}); export "

@@ -17,8 +17,9 @@ References
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,14 +30,43 @@ from napari_credible.stopping import pause
 
 @dataclass(frozen=True)
 class UNetShape:
-    """Size of a network: channels of each level, finest first, and residual blocks a level."""
+    """Size of a network.
+
+    Parameters
+    ----------
+    widths : tuple of int
+        Channels of each level, finest first.
+    blocks : int or tuple of int
+        Residual blocks of each level, on the way down and again on the way up; one number for all.
+    """
 
     widths: tuple[int, ...] = (64, 96, 128)
-    blocks: int = 2
+    blocks: int | tuple[int, ...] = 2
+
+    def __post_init__(self) -> None:
+        counts = self.counts
+        if not self.widths or len(counts) != len(self.widths) or min(*self.widths, *counts) < 1:
+            raise ValueError(
+                f"widths {self.widths} and blocks {self.blocks} make no network; give one width "
+                "and one count of blocks for each level, at least 1"
+            )
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Residual blocks of each level."""
+        one = isinstance(self.blocks, int)
+        return (self.blocks,) * len(self.widths) if one else tuple(self.blocks)  # type: ignore[arg-type, return-value]
 
     def to_dict(self) -> dict[str, int | list[int]]:
         """Return the shape as plain JSON values."""
-        return {**asdict(self), "widths": list(self.widths)}
+        blocks = self.blocks if isinstance(self.blocks, int) else list(self.blocks)
+        return {"widths": list(self.widths), "blocks": blocks}
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> UNetShape:
+        """Return the shape of plain JSON values."""
+        blocks = values["blocks"]
+        return cls(tuple(values["widths"]), blocks if isinstance(blocks, int) else tuple(blocks))
 
 
 class UNet(nn.Module):
@@ -57,17 +87,18 @@ class UNet(nn.Module):
     def __init__(self, shape: UNetShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or UNetShape()
-        widths = shape.widths
+        widths, counts = shape.widths, shape.counts
+        levels = list(zip(widths, counts, strict=True))
         self.head = _conv(5, widths[0])
-        self.down = nn.ModuleList(_level(w, shape.blocks) for w in widths[:-1])
+        self.down = nn.ModuleList(_level(*level) for level in levels[:-1])
         self.shrink = nn.ModuleList(
             nn.Conv2d(w, v, 2, stride=2, bias=False) for w, v in pairwise(widths)
         )
-        self.bottom = _level(widths[-1], shape.blocks)
+        self.bottom = _level(*levels[-1])
         self.grow = nn.ModuleList(
             nn.ConvTranspose2d(v, w, 2, stride=2, bias=False) for w, v in pairwise(widths)
         )
-        self.up = nn.ModuleList(_level(w, shape.blocks) for w in widths[:-1])
+        self.up = nn.ModuleList(_level(*level) for level in levels[:-1])
         self.tail = _conv(widths[0], 4)
         nn.init.normal_(self.tail.weight, std=1e-3)
 
@@ -79,10 +110,9 @@ class UNet(nn.Module):
     @property
     def reach(self) -> int:
         """Pixels beyond which an input pixel cannot change an output pixel."""
-        depth = len(self.shape.widths)
-        convolutions = 2 * self.shape.blocks
-        levels = sum(2 * convolutions << (k + 1) for k in range(depth - 1))
-        bottom = convolutions << depth
+        # Two convolutions a block; each level but the last is passed twice.
+        passed = [2 * count << (k + 1) for k, count in enumerate(self.shape.counts)]
+        levels, bottom = 2 * sum(passed[:-1]), passed[-1]
         ends = 2 * 2
         # Each change of resolution lets a pixel speak for its whole cell.
         return levels + bottom + ends + self.stride

@@ -53,8 +53,9 @@ def fresh(plan: Plan, shape: UNetShape, device: str) -> State:
 def start_from(state: State, weights: Path) -> None:
     """Put exported weights into a fresh state.
 
-    A network of the same widths with further, coarser levels starts as the same function: what
-    was its coarsest level becomes one on the way down, and nothing comes up from below it yet.
+    A network with further blocks, or with further levels below the same widths, starts as the
+    same function: a new block adds nothing yet; what was the coarsest level becomes one on the
+    way down, and nothing comes up from below it yet.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def _deepened(values: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
     levels = 1 + max((int(n.split(".")[1]) for n in values if n.startswith("down.")), default=-1)
     fresh = net.state_dict()
     if levels >= len(net.down):
-        return _fitting(values, fresh, new=())
+        return _fitting(values, fresh, ())
     moved = {name.replace("bottom.", f"down.{levels}."): value for name, value in values.items()}
     below = range(levels, len(net.down))
     for level in below:
@@ -88,10 +89,21 @@ def _deepened(values: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
     return _fitting(moved, fresh, (*new, *(f"down.{k}." for k in below[1:])))
 
 
+def _added(name: str, values: dict[str, Tensor]) -> bool:
+    """Return whether a block stands behind others of a level that are known."""
+    level, _, rest = (
+        name.rpartition(".first.") if ".first." in name else name.rpartition(".second.")
+    )
+    before, _, number = level.rpartition(".")
+    return bool(rest) and number != "0" and f"{before}.0.first.weight" in values
+
+
 def _fitting(
     values: dict[str, Tensor], wanted: dict[str, Tensor], new: tuple[str, ...]
 ) -> dict[str, Tensor]:
-    missing = [n for n in wanted if n not in values and not n.startswith(new)]
+    missing = [
+        n for n in wanted if n not in values and not n.startswith(new) and not _added(n, values)
+    ]
     wrong = [n for n in values if n not in wanted or wanted[n].shape != values[n].shape]
     if missing or wrong:
         raise ValueError(f"{(missing + wrong)[0]} does not fit")
