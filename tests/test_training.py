@@ -181,6 +181,8 @@ def test_a_run_may_start_from_exported_weights(config, tmp_path):
     first = trained(config, tmp_path / "first")
     export(first, replace(config, tests={}), tmp_path, {})
     begun = prepared(replace(config, start=tmp_path / "tiny.safetensors"), tmp_path / "new", "cpu")
+    assert begun.earlier == first.pixels
+    assert [part["from_pixels"] for part in begun.history] == [0, first.pixels]
     for a, b in zip(begun.net.parameters(), first.average.parameters(), strict=True):
         torch.testing.assert_close(a, b.half().float(), atol=0, rtol=0)
     for shape in (UNetShape((8, 16), 1), UNetShape((8,), 1), UNetShape((12, 8), 1)):

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from napari_credible.denoise.catalogue import read_card
 from napari_credible.denoise.unet import UNet, UNetShape
 from napari_credible.training.schedule import Plan
 
@@ -28,7 +29,9 @@ class State:
     step : int
         Number of the next step.
     pixels : float
-        Trained on so far.
+        Trained on so far, in this run.
+    earlier : float
+        Pixels on which the weights it started from had been trained.
     history : list of dict
         The configuration of each part of the run, with the pixels at which it began.
     """
@@ -38,6 +41,7 @@ class State:
     optimiser: torch.optim.Optimizer
     step: int = 0
     pixels: float = 0.0
+    earlier: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -51,7 +55,7 @@ def fresh(plan: Plan, shape: UNetShape, device: str) -> State:
 
 
 def start_from(state: State, weights: Path) -> None:
-    """Put exported weights into a fresh state.
+    """Put exported weights, and the history in their card, into a fresh state.
 
     A network with further blocks, or with further levels below the same widths, starts as the
     same function: a new block adds nothing yet; what was the coarsest level becomes one on the
@@ -72,6 +76,9 @@ def start_from(state: State, weights: Path) -> None:
             f"{weights.name} does not hold weights of this network ({reason}); give exported "
             "weights of the same blocks and widths, or of the first of these widths"
         ) from None
+    if weights.with_suffix(".json").exists():
+        card = read_card(weights.with_suffix(".json"))
+        state.earlier, state.history = card.pixels, list(card.history)
 
 
 def _deepened(values: dict[str, Tensor], net: UNet) -> dict[str, Tensor]:
@@ -121,6 +128,7 @@ def save(state: State, path: Path) -> None:
             "optimiser": state.optimiser.state_dict(),
             "step": state.step,
             "pixels": state.pixels,
+            "earlier": state.earlier,
             "history": state.history,
         },
         beside,
@@ -153,7 +161,8 @@ def load(state: State, path: Path) -> None:
     state.net.load_state_dict(saved["net"])
     state.average.load_state_dict(saved["average"])
     state.optimiser.load_state_dict(saved["optimiser"])
-    state.step, state.pixels, state.history = saved["step"], saved["pixels"], saved["history"]
+    for name in ("step", "pixels", "earlier", "history"):
+        setattr(state, name, saved[name])
 
 
 def _placed(net: UNet, device: str) -> UNet:

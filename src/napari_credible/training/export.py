@@ -64,7 +64,8 @@ def export(
 def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) -> dict[str, Any]:
     card = Card(
         name=config.name,
-        summary=config.summary or f"bias-free U-Net, trained on {state.pixels:.3g} pixels",
+        summary=config.summary
+        or f"bias-free U-Net, trained on {state.earlier + state.pixels:.3g} pixels",
         licence=config.licence,
         command=f"napari-credible train {config.name}.toml --out RUN",
         shape=config.network.to_dict(),
@@ -74,7 +75,7 @@ def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) 
         sha256=checksum(weights),
         trained_on=config.trained_on or ", ".join(source.path.name for source in config.folders),
         measured_by=_MEASURED if config.tests else "",
-        pixels=state.pixels,
+        pixels=state.earlier + state.pixels,
         data=dict(data),
         history=state.history,
     )

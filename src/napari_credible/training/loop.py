@@ -30,7 +30,8 @@ def prepared(config: Config, out: Path, device: str) -> State:
         checkpoint.start_from(state, config.start)
     plain = config.plain()
     if not state.history or state.history[-1]["config"] != plain:
-        state.history.append({"from_pixels": state.pixels, "config": plain})
+        begun = state.earlier + state.pixels
+        state.history.append({"from_pixels": begun, "config": plain})
     return state
 
 
