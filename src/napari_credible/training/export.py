@@ -75,7 +75,7 @@ def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) 
         sha256=checksum(weights),
         trained_on=config.trained_on or ", ".join(source.path.name for source in config.folders),
         measured_by=_MEASURED if config.tests else "",
-        pixels=state.earlier + state.pixels,
+        pixels=pixels,
         data=dict(data),
         history=state.history,
     )
