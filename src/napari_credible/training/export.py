@@ -62,10 +62,10 @@ def export(
 
 
 def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) -> dict[str, Any]:
+    pixels = state.earlier + state.pixels
     card = Card(
         name=config.name,
-        summary=config.summary
-        or f"bias-free U-Net, trained on {state.earlier + state.pixels:.3g} pixels",
+        summary=config.summary or f"bias-free U-Net, trained on {pixels:.3g} pixels",
         licence=config.licence,
         command=f"napari-credible train {config.name}.toml --out RUN",
         shape=config.network.to_dict(),
