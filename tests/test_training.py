@@ -132,6 +132,26 @@ def test_a_killed_run_goes_on_where_it_was(home, tmp_path, capsys):
     assert denoiser.card.history[0]["config"]["plan"]["rate"] == 1e-3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
+def test_ctrl_c_saves_and_exports(home, tmp_path):
+    path = home / "long.toml"
+    path.write_text(CONFIG.replace("pixels = 4e5", "pixels = 4e9").replace("1e6", "0"))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "napari_credible.training", path, "--out", tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    end = time.monotonic() + 120
+    while not read_log(tmp_path / "log.csv") and time.monotonic() < end:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    said, _ = running.communicate(timeout=120)
+    assert running.returncode == 0
+    assert "the same command goes on from here" in said
+    assert nc.load_denoiser(tmp_path / "tiny.safetensors").card.pixels > 0
+
+
 def main_ends(arguments):
     with pytest.raises(SystemExit) as end:
         main(arguments)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +41,14 @@ def train(
     helpers = min((os.cpu_count() or 1) - 1, _MOST_WORKERS) if workers < 0 else workers
     if workers < 0 and where == "cpu":
         helpers = 0
-    _carry_out(asked, out, where, helpers, lambda: time.monotonic() - started > seconds)
+    with _interruptible() as interrupted:
+        _carry_out(
+            asked,
+            out,
+            where,
+            helpers,
+            lambda: interrupted() or time.monotonic() - started > seconds,
+        )
 
 
 def _carry_out(
@@ -68,6 +77,24 @@ def _carry_out(
         print(f"{name}: " + ", ".join(f"{db:.2f} dB at {s}/255" for s, db in levels.items()))
     if not done:
         print("the same command goes on from here")
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a wish to stop after this step; the second ends the program."""
+    asked = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def remember(*_: object) -> None:
+        asked.append(True)
+        signal.signal(signal.SIGINT, before)
+        print("stopping after this step; Ctrl-C again ends without saving")
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _folders(asked: Config) -> tuple[dict[str, Folder], dict[str, Folder]]:

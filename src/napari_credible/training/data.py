@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -64,6 +65,7 @@ class Mixture(Dataset[Batch]):
                 sampler=steps,
                 num_workers=workers,
                 multiprocessing_context=context,
+                worker_init_fn=_ignore_interrupts,
             )
         )
 
@@ -77,6 +79,11 @@ class Mixture(Dataset[Batch]):
         if folder.stars and rng.random() < 0.5:
             crop = _with_stars(rng, crop)
         return np.ascontiguousarray(_retoned(rng, crop))
+
+
+def _ignore_interrupts(_: int) -> None:
+    """Leave Ctrl-C to the process that trains: it still needs its batch to end the step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _rescaled(rng: Generator, image: Pixels, side: int) -> NDArray[np.float32]:

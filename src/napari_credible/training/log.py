@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import time
 from pathlib import Path
 
@@ -30,10 +31,12 @@ class Log:
         values = (step, pixels, rate, loss, round(now - self._since, 1))
         self._rows.append(dict(zip(_COLUMNS, values, strict=True)))
         self._losses, self._since = [], now
-        with self._path.open("w", newline="", encoding="utf-8") as file:
+        beside = self._path.with_suffix(".part")
+        with beside.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, _COLUMNS)
             table.writeheader()
             table.writerows(self._rows)
+        os.replace(beside, self._path)
         plot(self._rows, self._path.with_suffix(".png"))
 
 
