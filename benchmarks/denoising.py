@@ -3,7 +3,8 @@
 Noise is drawn once for each image and level from a fixed seed, and neither clipped nor rounded;
 estimates are not clipped. PSNR has peak 1; a folder's figure is the mean over its images. A
 denoiser is a shipped name or the path of exported weights. Each runs in a process of its own, so
-that its peak memory is its own.
+that its peak memory is its own. ``--json FILE`` keeps the figures, and those of denoisers that are
+there already and were not measured now.
 """
 
 import argparse
@@ -52,6 +53,10 @@ def main() -> None:
         found["denoisers"][Path(name).stem] = row
     print(f"\n{table(found)}")
     if asked.json:
+        before = json.loads(asked.json.read_text())["denoisers"] if asked.json.exists() else {}
+        rows = before | found["denoisers"]
+        order = [*nc.denoisers(), *rows]
+        found["denoisers"] = {n: rows[n] for n in sorted(rows, key=order.index)}
         asked.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
