@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from napari_credible.denoise.catalogue import Card
 from napari_credible.denoise.protocol import levels
-from napari_credible.denoise.unet import UNet
+from napari_credible.denoise.networks import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Learned:
 
     Parameters
     ----------
-    net : UNet
+    net : Network
         In evaluation mode.
     card : Card
         Where the weights come from.
@@ -31,7 +31,7 @@ class Learned:
         Run the network's layers, but the first and the last sum, in bfloat16.
     """
 
-    net: UNet
+    net: Network
     card: Card
     low: float = 0.0
     span: float = 1.0
@@ -49,8 +49,8 @@ class Learned:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """Peak memory of a call, in bytes a pixel (measured: benchmarks/throughput.py)."""
-        return 6 * self.net.shape.widths[0]
+        """Peak memory of a call, in bytes a pixel."""
+        return self.net.bytes_per_pixel
 
     def fitted(self, low: float, high: float) -> Learned:
         """Return the same network for an image whose values lie mostly in [low, high]."""

@@ -48,7 +48,7 @@ def _load(card: Card, path: Path) -> Denoiser:
     from safetensors.torch import load_file
 
     from napari_credible.denoise.learned import Learned
-    from napari_credible.denoise.unet import UNet, UNetShape
+    from napari_credible.denoise.networks import network, shape_of
 
     found = checksum(path)
     if found != card.sha256:
@@ -57,7 +57,7 @@ def _load(card: Card, path: Path) -> Denoiser:
             "install the package again, or export the weights anew"
         )
     try:
-        net = UNet(UNetShape.of(card.shape))
+        net = network(shape_of(card.shape))
         net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +38,14 @@ class UNetShape:
         Channels of each level, finest first.
     blocks : int or tuple of int
         Residual blocks of each level, on the way down and again on the way up; one number for all.
+    kind : str
+        The architecture's name.
     """
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
     widths: tuple[int, ...] = (64, 96, 128)
     blocks: int | tuple[int, ...] = 2
+    kind: Literal["unet"] = "unet"
 
     def __post_init__(self) -> None:
         counts = self.counts
@@ -61,12 +65,6 @@ class UNetShape:
         """Return the shape as plain JSON values."""
         blocks = self.blocks if isinstance(self.blocks, int) else list(self.blocks)
         return {"widths": list(self.widths), "blocks": blocks}
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> UNetShape:
-        """Return the shape of plain JSON values."""
-        blocks = values["blocks"]
-        return cls(tuple(values["widths"]), blocks if isinstance(blocks, int) else tuple(blocks))
 
 
 class UNet(nn.Module):
@@ -106,6 +104,11 @@ class UNet(nn.Module):
     def stride(self) -> int:
         """Sides of the input must be multiples of this many pixels."""
         return 1 << len(self.shape.widths)
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of a call, in bytes a pixel (measured: benchmarks/throughput.py)."""
+        return 6 * self.shape.widths[0]
 
     @property
     def reach(self) -> int:

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from napari_credible.denoise.catalogue import read_card
-from napari_credible.denoise.unet import UNet, UNetShape
+from napari_credible.denoise.networks import Network, Shape, network
+from napari_credible.denoise.unet import UNet
 from napari_credible.training.schedule import Plan
 
 
@@ -22,7 +23,7 @@ class State:
 
     Attributes
     ----------
-    net, average : UNet
+    net, average : Network
         As trained, and averaged over the last steps.
     optimiser : torch.optim.Optimizer
         With its moments.
@@ -36,8 +37,8 @@ class State:
         The configuration of each part of the run, with the pixels at which it began.
     """
 
-    net: UNet
-    average: UNet
+    net: Network
+    average: Network
     optimiser: torch.optim.Optimizer
     step: int = 0
     pixels: float = 0.0
@@ -45,10 +46,10 @@ class State:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def fresh(plan: Plan, shape: UNetShape, device: str) -> State:
+def fresh(plan: Plan, shape: Shape, device: str) -> State:
     """Return the state before the first step."""
     torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
-    net, average = (_placed(UNet(shape), device) for _ in range(2))
+    net, average = (_placed(network(shape), device) for _ in range(2))
     average.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4, fused=True)
     return State(net, average, optimiser)
@@ -69,7 +70,8 @@ def start_from(state: State, weights: Path) -> None:
     try:
         values = {name: value.float() for name, value in load_file(weights).items()}
         for net in (state.net, state.average):
-            net.load_state_dict({**net.state_dict(), **_deepened(values, net)})
+            fitting = _deepened(values, net) if isinstance(net, UNet) else values
+            net.load_state_dict({**net.state_dict(), **fitting})
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -165,5 +167,5 @@ def load(state: State, path: Path) -> None:
         setattr(state, name, saved[name])
 
 
-def _placed(net: UNet, device: str) -> UNet:
+def _placed(net: Network, device: str) -> Network:
     return net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

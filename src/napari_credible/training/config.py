@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+from napari_credible.denoise.networks import Shape, shape_of
 from napari_credible.denoise.unet import UNetShape
 from napari_credible.knob import Knob
 from napari_credible.training.schedule import Levels, Plan
@@ -43,8 +44,8 @@ class Config:
         Of the exported weights: ``NAME.safetensors`` and ``NAME.json``.
     folders : tuple of Source
         The training images.
-    network : UNetShape
-        Widths and blocks.
+    network : Shape
+        Architecture and size; ``kind`` is unet, csc, deep_ksvd or lidia, unet by default.
     plan : Plan
         Rates, crops, length.
     levels : Levels
@@ -62,7 +63,7 @@ class Config:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     name: str
     folders: tuple[Source, ...]
-    network: UNetShape = field(default_factory=UNetShape)
+    network: Shape = field(default_factory=UNetShape)
     plan: Plan = field(default_factory=Plan)
     levels: Levels = field(default_factory=Levels)
     start: Path | None = None
@@ -99,6 +100,8 @@ def read_config(path: Path) -> Config:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ValueError(f"{path} is no readable TOML file: {error}") from None
+    if "network" in values:
+        values["network"] = shape_of(values["network"])
     try:
         config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:

@@ -119,4 +119,9 @@ def weighted_error(estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
 def _average(state: State, decay: float) -> None:
     """Move the averaged weights, faster while the run is young."""
     decay = min(decay, (1 + state.step) / (10 + state.step))
-    torch._foreach_lerp_(list(state.average.parameters()), list(state.net.parameters()), 1 - decay)
+    torch._foreach_lerp_(_values(state.average), _values(state.net), 1 - decay)
+
+
+def _values(net: nn.Module) -> list[Tensor]:
+    """Return weights and running averages."""
+    return [*net.parameters(), *net.buffers()]

@@ -1,0 +1,186 @@
+r"""CSCNet: learned convolutional sparse coding, its estimate averaged over shifts.
+
+An image is modelled as a sum of atoms placed on a grid of every ``stride`` pixels,
+x = C gamma with sparse gamma. Iterative soft thresholding finds gamma,
+
+.. math:: \gamma \leftarrow S_\theta(\gamma - B(A\gamma - y)), \qquad \hat x = C \gamma,
+
+and unfolding a fixed number of these steps makes a network whose filters A, B, C and thresholds
+theta are learned. One grid sees each structure at one alignment; coding shifted copies of the
+image and averaging their estimates comes near the posterior mean.
+
+References
+----------
+.. [1] D. Simon, M. Elad, "Rethinking the CSC model for natural images", NeurIPS (2019).
+.. [2] K. Gregor, Y. LeCun, "Learning fast approximations of sparse coding", ICML (2010).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_credible.denoise.blend import LevelBlend
+from napari_credible.denoise.shrink import shrink
+from napari_credible.knob import Knob
+from napari_credible.stopping import pause
+
+
+@dataclass(frozen=True)
+class CSCShape:
+    """Size of a CSCNet.
+
+    Parameters
+    ----------
+    filters, kernel, stride : int
+        Atoms, their side and the grid's step in pixels.
+    unfoldings : int
+        Steps of soft thresholding.
+    shifts : int
+        Shifted copies that are averaged, a square that divides ``stride`` squared: 64, 16, 4 or 1
+        for a stride of 8. The weights do not depend on it.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    kind: Literal["csc"] = "csc"
+    filters: Annotated[int, Knob(1, 4096, "", "atoms")] = 175
+    kernel: Annotated[int, Knob(2, 64, "pixels", "side of an atom")] = 11
+    stride: Annotated[int, Knob(1, 32, "pixels", "between atoms")] = 8
+    unfoldings: Annotated[int, Knob(1, 100, "", "steps")] = 12
+    shifts: Annotated[int, Knob(1, 1024, "", "copies averaged")] = 16
+
+    def __post_init__(self) -> None:
+        side = math.isqrt(self.shifts)
+        if side**2 != self.shifts or self.stride % side or self.kernel < self.stride:
+            raise ValueError(
+                f"{self.shifts} shifts of a {self.kernel} x {self.kernel} kernel every "
+                f"{self.stride} pixels do not fit; give a square number of shifts whose root "
+                "divides the stride, and a kernel of at least the stride"
+            )
+
+    @property
+    def step(self) -> int:
+        """Pixels between two shifts."""
+        return self.stride // math.isqrt(self.shifts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape as plain JSON values."""
+        return asdict(self)
+
+
+class CSCNet(nn.Module):
+    """Noise predictor of shape ``(B, 1, Y, X)`` and level ``(B,)`` to noise ``(B, 1, Y, X)``.
+
+    Parameters
+    ----------
+    shape : CSCShape
+        Its numbers; those of the paper by default.
+
+    Notes
+    -----
+    The paper trains one network for each level. Here the threshold of atom j is
+    exp(a_j) sigma^(b_j) with learned a and b, one network for all levels, and
+    :class:`LevelBlend` leaves the image as it is where the level vanishes.
+    """
+
+    def __init__(self, shape: CSCShape | None = None) -> None:
+        super().__init__()
+        self.shape = shape = shape or CSCShape()
+        atoms = torch.randn(shape.filters, shape.kernel**2)
+        atoms = atoms / math.sqrt(largest_eigenvalue(atoms, shape))
+        self.synthesis = nn.Parameter(atoms.T.clone())  # A
+        self.analysis = nn.Parameter(atoms.clone())  # B
+        self.output = nn.Parameter(atoms.T.clone())  # C
+        self.log_threshold = nn.Parameter(torch.full((shape.filters,), math.log(0.1)))
+        self.power = nn.Parameter(torch.ones(shape.filters))
+        self.blend = LevelBlend()
+
+    @property
+    def stride(self) -> int:
+        """Tiles must start at multiples of this many pixels."""
+        return self.shape.step
+
+    @property
+    def reach(self) -> int:
+        """Pixels beyond which an input pixel cannot change an output pixel."""
+        kernel, stride = self.shape.kernel, self.shape.stride
+        overlaps = (kernel - 1) // stride  # neighbours on one side that an atom speaks to
+        return self.shape.unfoldings * overlaps * stride + 2 * kernel
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of a call, in bytes a pixel."""
+        return 4 * (8 + 4 * self.shape.filters // self.shape.stride**2)
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Predict the noise in ``x`` at levels ``sigma``."""
+        # At each shift the first and the last pixel lie under whole sets of atoms.
+        margin = self.shape.stride + self.shape.kernel - 1
+        padded = mirrored(x, margin)
+        total = torch.zeros_like(x)
+        offsets = range(0, self.shape.stride, self.shape.step)
+        for dy, dx in ((dy, dx) for dy in offsets for dx in offsets):
+            pause()
+            found = self.decode(self.code(self.window(padded, dy, dx), sigma), padded.shape)
+            top, left = margin - dy, margin - dx
+            total = total + found[..., top : top + x.shape[-2], left : left + x.shape[-1]]
+        return self.blend(x - total / self.shape.shifts, sigma)
+
+    def window(self, padded: Tensor, dy: int, dx: int) -> Tensor:
+        """Cut the largest window at a shift that whole atoms tile."""
+        rows, columns = self._side(padded.shape[-2]), self._side(padded.shape[-1])
+        return padded[..., dy : dy + rows, dx : dx + columns]
+
+    def code(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """Return the codes (B, filters, positions) of ``y`` after all unfoldings."""
+        threshold = self.thresholds(sigma)
+        codes = shrink(self.analysis @ self._cut(y), threshold)
+        for _ in range(self.shape.unfoldings - 1):
+            residual = self._cut(self._sum(self.synthesis @ codes, y.shape) - y)
+            codes = shrink(codes - self.analysis @ residual, threshold)
+        return codes
+
+    def decode(self, codes: Tensor, shape: torch.Size) -> Tensor:
+        """Return the image of some codes, on the window of an image of ``shape``."""
+        sides = torch.Size((*shape[:-2], self._side(shape[-2]), self._side(shape[-1])))
+        return self._sum(self.output @ codes, sides)
+
+    def thresholds(self, sigma: Tensor) -> Tensor:
+        """Return the thresholds (B, filters, 1) at levels ``sigma`` (B,)."""
+        level = sigma.clamp_min(1e-6).log()[:, None]
+        return (self.log_threshold + self.power * level).exp()[..., None]
+
+    def _side(self, length: int) -> int:
+        """Return the longest side, less one shift, that whole atoms tile."""
+        kernel, stride = self.shape.kernel, self.shape.stride
+        return (length - stride + 1 - kernel) // stride * stride + kernel
+
+    def _cut(self, image: Tensor) -> Tensor:
+        return F.unfold(image, self.shape.kernel, stride=self.shape.stride)
+
+    def _sum(self, atoms: Tensor, shape: torch.Size) -> Tensor:
+        size = (shape[-2], shape[-1])
+        return F.fold(atoms, size, self.shape.kernel, stride=self.shape.stride)
+
+
+def mirrored(x: Tensor, margin: int) -> Tensor:
+    """Surround ``x`` by its mirror image, or by its edge where it is smaller than ``margin``."""
+    mode = "reflect" if margin < min(x.shape[-2:]) else "replicate"
+    return F.pad(x, (margin,) * 4, mode=mode)
+
+
+def largest_eigenvalue(atoms: Tensor, shape: CSCShape, steps: int = 100) -> float:
+    """Return the largest eigenvalue of synthesis after analysis, by power iteration."""
+    side = 8 * shape.stride + shape.kernel
+    image = torch.randn(1, 1, side, side)
+    norm = torch.ones(())
+    for _ in range(steps):
+        cut = F.unfold(image / image.norm(), shape.kernel, stride=shape.stride)
+        image = F.fold(atoms.T @ (atoms @ cut), (side, side), shape.kernel, stride=shape.stride)
+        norm = image.norm()
+    return float(norm)

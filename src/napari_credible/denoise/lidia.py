@@ -1,0 +1,263 @@
+"""LIDIA: groups of like patches through small separable transforms, at two scales.
+
+Each patch is denoised together with the patches most like it. A group is a matrix Z, one column
+a patch; a layer is relu(norm(T1 Z T2)), T1 acting along the pixels and T2 across the group, so
+that a few thousand parameters reach over the whole group. Weights read off the distances damp
+the columns first; features of overlapping patches are averaged half-way; a second scale sees the
+blurred image with patches twice as wide. The noise of the centre patch is predicted, and the
+overlapping predictions are averaged, those of busy patches less.
+
+References
+----------
+.. [1] G. Vaksman, M. Elad, P. Milanfar, "LIDIA: lightweight learned image denoising with
+   instance adaptation", CVPR Workshops (2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_credible.denoise.csc import mirrored
+from napari_credible.denoise.patch_groups import gathered, nearest_patches
+from napari_credible.knob import Knob
+from napari_credible.stopping import pause
+
+_BLUR = (0.25, 0.5, 0.25)
+_WEIGHT_LAYERS = 7
+_MOMENTUM = 0.02
+
+
+@dataclass(frozen=True)
+class LIDIAShape:
+    """Size of a LIDIA network.
+
+    Parameters
+    ----------
+    patch : int
+        Side of a patch in pixels, odd.
+    radius : int
+        Of the search in pixels.
+    group : int
+        Patches in a group, the centre among them.
+    features : int
+        Along a patch, a square number.
+    lowest : float
+        Level below which the correction of this level is scaled down.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    kind: Literal["lidia"] = "lidia"
+    patch: Annotated[int, Knob(3, 31, "pixels", "side of a patch")] = 7
+    radius: Annotated[int, Knob(1, 50, "pixels", "of the search")] = 14
+    group: Annotated[int, Knob(2, 100, "", "patches")] = 14
+    features: Annotated[int, Knob(4, 1024, "", "a square number")] = 64
+    lowest: Annotated[float, Knob(0, 1, "image range", "level")] = 5 / 255
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape as plain JSON values."""
+        return asdict(self)
+
+
+class LIDIA(nn.Module):
+    """Noise predictor of shape ``(B, 1, Y, X)`` and level ``(B,)`` to noise ``(B, 1, Y, X)``.
+
+    Parameters
+    ----------
+    shape : LIDIAShape
+        Its numbers; those of the paper by default.
+
+    Notes
+    -----
+    The paper trains one network for each level. Here each group enters less its mean and divided
+    by sigma: D(a x + b, a sigma) = a D(x, sigma) + b for levels from ``lowest``. Below, the
+    correction falls with sigma^2, as it does where the score no longer changes (Miyasawa 1961).
+    """
+
+    def __init__(self, shape: LIDIAShape | None = None) -> None:
+        super().__init__()
+        self.shape = shape = shape or LIDIAShape()
+        group, features = shape.group, shape.features
+        self.scales = nn.ModuleList(_Scale(shape, dilation) for dilation in (1, 2))
+        self.joined = _Separable(features, features, 4 * group, 4 * group)
+        self.last = _Separable(features, shape.patch**2, 4 * group, 1, plain=True)
+        self.busy = nn.Parameter(torch.tensor(0.1))
+
+    stride = 1
+
+    @property
+    def reach(self) -> int:
+        """Pixels beyond which an input pixel cannot change an output pixel."""
+        half = self.shape.patch // 2
+        # The blur, the wide search, the average of features, the average of patches.
+        return 1 + self.shape.radius + 2 * half + 2 * self._feature_side + 2 * half
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Peak memory of a call, in bytes a pixel."""
+        return 4 * 8 * self.shape.features * self.shape.group
+
+    @property
+    def _feature_side(self) -> int:
+        return round(self.shape.features**0.5)
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Predict the noise in ``x`` at levels ``sigma``."""
+        level = sigma.clamp_min(max(self.shape.lowest, 1e-6))
+        half, side = self.shape.patch // 2, self._feature_side
+        # Every patch that touches the image, and every feature patch that touches those.
+        grid = mirrored(x, half + side)
+        features = torch.cat([scale(grid, level) for scale in self.scales])
+        features = features[:, :, side:-side, side:-side]
+        noise = self.last(self.joined(features))[0]  # (B, Y + 2 half, X + 2 half, n)
+        total = self._averaged(noise, mirrored(x, 2 * half), level)
+        ratio = sigma / level
+        return (level * ratio.square()).view(-1, 1, 1, 1) * total
+
+    def _averaged(self, noise: Tensor, padded: Tensor, level: Tensor) -> Tensor:
+        """Average the overlapping predictions; ``padded`` is the image that their patches see."""
+        patch = self.shape.patch
+        sides = (padded.shape[-2], padded.shape[-1])
+        busy = F.unfold(padded, patch).var(1, keepdim=True) / level.square().view(-1, 1, 1)
+        weight = torch.exp(-self.busy.abs() * busy.clamp_max(1e3)) + 1e-3
+        n = noise.shape[-1]
+        total = F.fold(noise.flatten(1, 2).transpose(1, 2) * weight, sides, patch)
+        norm = F.fold(weight.expand(-1, n, -1), sides, patch)
+        edge = 2 * (patch // 2)
+        averaged: Tensor = (total / norm)[..., edge:-edge, edge:-edge]
+        return averaged
+
+
+class _Scale(nn.Module):
+    """One scale: groups, their weights, two branches of which one is averaged over places."""
+
+    def __init__(self, shape: LIDIAShape, dilation: int) -> None:
+        super().__init__()
+        self.shape, self.dilation = shape, dilation
+        group, features = shape.group, shape.features
+        self.weigh = _Weights(group)
+        self.first = _Separable(shape.patch**2, features, group, group)
+        self.alone = _Separable(features, features, group, group)
+        self.shared = _Separable(features, features, group, group)
+        self.mixed = nn.Linear(features, features, bias=False)
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        """Return features (2 group, B, Y, X, features) of each pixel's group."""
+        pause()
+        features = self.first(self._groups(x, level))
+        shared = self.mixed(_place_mean(self.shared(features)))
+        return torch.cat([self.alone(features), shared])
+
+    def _groups(self, x: Tensor, level: Tensor) -> Tensor:
+        """Return the weighted groups (group, B, Y, X, pixels), in units of the level."""
+        patch, radius, dilation = self.shape.patch, self.shape.radius, self.dilation
+        half = dilation * (patch // 2)
+        scaled = x / level.view(-1, 1, 1, 1)
+        padded = mirrored(scaled, radius + half + 1)
+        padded = _blurred(padded) if dilation > 1 else padded[..., 1:-1, 1:-1]
+        with torch.no_grad():
+            near = nearest_patches(padded[:, 0], patch, radius, self.shape.group, dilation)
+        sides = (padded.shape[-2] - 2 * half, padded.shape[-1] - 2 * half)
+        patches = F.unfold(padded, patch, dilation=dilation).transpose(1, 2)
+        groups = gathered(patches.reshape(len(x), *sides, -1), near, radius)
+        mean = groups[0].mean(-1, keepdim=True)
+        spread = groups[0].var(-1, keepdim=True)
+        weights = self.weigh(torch.cat([near.distances[..., 1:], spread], -1))
+        return (groups - mean) * weights.permute(3, 0, 1, 2)[..., None]
+
+
+class _Norm(nn.Module):
+    """Batch normalisation of each value of a matrix (m, ..., n), over all places.
+
+    Not torch's own, which wants the values of a matrix together, and so a copy of the whole.
+    """
+
+    mean: Tensor
+    variance: Tensor
+
+    def __init__(self, m: int, n: int) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(m, 1, n)), nn.Parameter(torch.zeros(m, 1, n))
+        self.register_buffer("mean", torch.zeros(m, 1, n))
+        self.register_buffer("variance", torch.ones(m, 1, n))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Normalise ``z`` (m, places, n): by itself in training, else by what training met."""
+        mean, variance = self.mean, self.variance
+        if self.training:
+            variance, mean = torch.var_mean(z, 1, keepdim=True, correction=0)
+            with torch.no_grad():
+                self.mean.lerp_(mean, _MOMENTUM)
+                self.variance.lerp_(variance, _MOMENTUM)
+        gain = self.scale * torch.rsqrt(variance + 1e-5)
+        return torch.addcmul(self.shift - mean * gain, z, gain)
+
+
+class _Weights(nn.Module):
+    """A weight for each patch of a group, from the distances and the variance of its centre."""
+
+    def __init__(self, group: int) -> None:
+        super().__init__()
+        self.decay = nn.Parameter(torch.full((group,), 0.3))
+        layers: list[nn.Module] = []
+        for _ in range(_WEIGHT_LAYERS - 1):
+            layers += [nn.Linear(group, group, bias=False), _Norm(1, group), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(group, group))
+        nn.init.constant_(self.layers[-1].bias, 1.0)  # type: ignore[arg-type]
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """Return weights, shape of ``distances`` (..., group)."""
+        near = torch.exp(-self.decay.abs() * distances)
+        found: Tensor = self.layers(near.flatten(0, -2)[None])
+        return found.view_as(distances)
+
+
+class _Separable(nn.Module):
+    """relu(norm(T1 Z T2)) on matrices (m, ..., n); ``plain`` leaves out norm and relu.
+
+    With the group first and the pixels last, both products are one of two large matrices.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, m_in: int, m_out: int, *, plain: bool = False
+    ) -> None:
+        super().__init__()
+        self.pixels = nn.Linear(n_in, n_out, bias=False)
+        self.group = nn.Linear(m_in, m_out, bias=False)
+        for layer in (self.pixels, self.group):
+            nn.init.orthogonal_(layer.weight)
+        self.norm = None if plain else _Norm(m_out, n_out)
+        if plain:
+            nn.init.normal_(self.group.weight, std=1e-2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Transform ``z`` (m_in, ..., n_in) to (m_out, ..., n_out)."""
+        fewer = self.group.out_features < self.group.in_features
+        z = self.pixels(self._across(z)) if fewer else self._across(self.pixels(z))
+        if self.norm is None:
+            return z
+        return F.relu(self.norm(z.flatten(1, -2))).view(z.shape)
+
+    def _across(self, z: Tensor) -> Tensor:
+        return (self.group.weight @ z.flatten(1)).view(-1, *z.shape[1:])
+
+
+def _place_mean(features: Tensor) -> Tensor:
+    """Average features (m, B, Y, X, s * s) where they overlap, read as patches of side s."""
+    m, batch, height, width, n = features.shape
+    side = round(n**0.5)
+    sides = (height + side - 1, width + side - 1)
+    columns = features.reshape(m * batch, height * width, n).transpose(1, 2)
+    counts = F.fold(torch.ones_like(columns[:1]), sides, side)
+    mean = F.unfold(F.fold(columns, sides, side) / counts, side)
+    return mean.transpose(1, 2).reshape(features.shape)
+
+
+def _blurred(x: Tensor) -> Tensor:
+    """Blur ``x`` (B, 1, Y, X) along both axes; one pixel is lost at each edge."""
+    kernel = torch.tensor(_BLUR, dtype=x.dtype, device=x.device)
+    return F.conv2d(x, torch.outer(kernel, kernel)[None, None])
