@@ -129,7 +129,8 @@ class CSCNet(nn.Module):
             found = self.decode(self.code(self.window(padded, dy, dx), sigma), padded.shape)
             top, left = margin - dy, margin - dx
             total = total + found[..., top : top + x.shape[-2], left : left + x.shape[-1]]
-        return self.blend(x - total / self.shape.shifts, sigma)
+        noise: Tensor = self.blend(x - total / self.shape.shifts, sigma)
+        return noise
 
     def window(self, padded: Tensor, dy: int, dx: int) -> Tensor:
         """Cut the largest window at a shift that whole atoms tile."""

@@ -19,7 +19,8 @@ References
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,9 @@ from napari_credible.denoise.dictionary import dct_dictionary
 from napari_credible.denoise.shrink import shrink
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Patches coded at once where no gradient is kept: their codes fill 32 MiB.
 _CHUNK = 1 << 15
@@ -102,9 +106,10 @@ class DeepKSVD(nn.Module):
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Predict the noise in ``x`` at levels ``sigma``."""
         estimate = x
-        for stage in self.stages:
+        for stage in cast("Iterable[_Stage]", self.stages):
             estimate = self._averaged(estimate, sigma, stage)
-        return self.blend(x - estimate, sigma)
+        noise: Tensor = self.blend(x - estimate, sigma)
+        return noise
 
     def _averaged(self, x: Tensor, sigma: Tensor, stage: _Stage) -> Tensor:
         side, patch = x.shape[-2:], self.shape.patch
@@ -112,7 +117,8 @@ class DeepKSVD(nn.Module):
         level = sigma.view(-1, 1, 1).expand(*cut.shape[:2], 1)
         flat, levels = cut.flatten(0, 1), level.flatten(0, 1)
         size = len(flat) if torch.is_grad_enabled() else _CHUNK
-        clean = [self.patches(p, s, stage) for p, s in zip(flat.split(size), levels.split(size), strict=True)]
+        parts = zip(torch.split(flat, size), torch.split(levels, size), strict=True)
+        clean = [self.patches(p, s, stage) for p, s in parts]
         weighted = (torch.cat(clean) * stage.weight).view_as(cut).transpose(1, 2)
         weight = stage.weight.view(1, -1, 1).expand(1, -1, cut.shape[1])
         total: Tensor = F.fold(weighted, side, patch) / F.fold(weight, side, patch)
@@ -143,7 +149,7 @@ class _Stage(nn.Module):
         super().__init__()
         n = patch**2
         sizes = (n, 2 * n, n, n // 2, 1)
-        layers = [nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
         self.perceptron = nn.Sequential(*(m for layer in layers for m in (layer, nn.ReLU())))[:-1]
         self.weight = nn.Parameter(torch.ones(n))
 

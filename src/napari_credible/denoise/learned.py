@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_credible.denoise.catalogue import Card
-from napari_credible.denoise.protocol import levels
 from napari_credible.denoise.networks import Network
+from napari_credible.denoise.protocol import levels
 
 
 @dataclass(frozen=True, eq=False)

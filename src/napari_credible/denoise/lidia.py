@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -27,9 +28,11 @@ from napari_credible.denoise.patch_groups import gathered, nearest_patches
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
 
-_BLUR = (0.25, 0.5, 0.25)
 _WEIGHT_LAYERS = 7
 _MOMENTUM = 0.02
+# Pixels along a side that are denoised at once where no gradient is kept: the features of a
+# whole frame would not fit the processor's cache, nor often its memory.
+_TILE = 64
 
 
 @dataclass(frozen=True)
@@ -92,44 +95,64 @@ class LIDIA(nn.Module):
     @property
     def reach(self) -> int:
         """Pixels beyond which an input pixel cannot change an output pixel."""
-        half = self.shape.patch // 2
-        # The blur, the wide search, the average of features, the average of patches.
-        return 1 + self.shape.radius + 2 * half + 2 * self._feature_side + 2 * half
+        return self._edge + self._margin
 
     @property
     def bytes_per_pixel(self) -> int:
         """Peak memory of a call, in bytes a pixel."""
-        return 4 * 8 * self.shape.features * self.shape.group
+        return 64
 
     @property
-    def _feature_side(self) -> int:
-        return round(self.shape.features**0.5)
+    def _edge(self) -> int:
+        """Pixels by which patches and feature patches stand out over the image."""
+        return self.shape.patch // 2 + self._spread
+
+    @property
+    def _spread(self) -> int:
+        """Positions over which the features are averaged, on either side."""
+        return math.isqrt(self.shape.features) - 1
+
+    @property
+    def _margin(self) -> int:
+        """Pixels around a centre that its search sees at the wider scale, blurred."""
+        shape: LIDIAShape = self.shape
+        return shape.radius + 2 * (shape.patch // 2) + 1
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Predict the noise in ``x`` at levels ``sigma``."""
         level = sigma.clamp_min(max(self.shape.lowest, 1e-6))
-        half, side = self.shape.patch // 2, self._feature_side
-        # Every patch that touches the image, and every feature patch that touches those.
-        grid = mirrored(x, half + side)
-        features = torch.cat([scale(grid, level) for scale in self.scales])
-        features = features[:, :, side:-side, side:-side]
-        noise = self.last(self.joined(features))[0]  # (B, Y + 2 half, X + 2 half, n)
-        total = self._averaged(noise, mirrored(x, 2 * half), level)
-        ratio = sigma / level
-        return (level * ratio.square()).view(-1, 1, 1, 1) * total
+        reach = self.reach
+        scaled = mirrored(x, reach) / level.view(-1, 1, 1, 1)
+        height, width = x.shape[-2:]
+        size = max(height, width) if torch.is_grad_enabled() else _TILE
+        rows = []
+        for top in range(0, height, size):
+            cut = scaled[..., top : top + min(size, height - top) + 2 * reach, :]
+            parts = [
+                self._noise(cut[..., left : left + min(size, width - left) + 2 * reach])
+                for left in range(0, width, size)
+            ]
+            rows.append(torch.cat(parts, -1))
+        return (sigma.square() / level).view(-1, 1, 1, 1) * torch.cat(rows, -2)
 
-    def _averaged(self, noise: Tensor, padded: Tensor, level: Tensor) -> Tensor:
-        """Average the overlapping predictions; ``padded`` is the image that their patches see."""
-        patch = self.shape.patch
-        sides = (padded.shape[-2], padded.shape[-1])
-        busy = F.unfold(padded, patch).var(1, keepdim=True) / level.square().view(-1, 1, 1)
+    def _noise(self, scaled: Tensor) -> Tensor:
+        """Predict the noise of all pixels that lie ``reach`` inside, in units of the level."""
+        spare = self._spread
+        features = torch.cat([scale(scaled, self._margin) for scale in self.scales])
+        features = features[:, :, spare:-spare, spare:-spare]
+        noise = self.last(self.joined(features))[0]  # (B, Y + 2 half, X + 2 half, n)
+        return self._averaged(noise, _inner(scaled, self.reach - 2 * (self.shape.patch // 2)))
+
+    def _averaged(self, noise: Tensor, seen: Tensor) -> Tensor:
+        """Average the overlapping predictions; ``seen`` is the image that their patches see."""
+        patch, sides = self.shape.patch, (seen.shape[-2], seen.shape[-1])
+        busy = F.unfold(seen, patch).var(1, keepdim=True)
         weight = torch.exp(-self.busy.abs() * busy.clamp_max(1e3)) + 1e-3
         n = noise.shape[-1]
         total = F.fold(noise.flatten(1, 2).transpose(1, 2) * weight, sides, patch)
         norm = F.fold(weight.expand(-1, n, -1), sides, patch)
         edge = 2 * (patch // 2)
-        averaged: Tensor = (total / norm)[..., edge:-edge, edge:-edge]
-        return averaged
+        return _inner(total / norm, edge)
 
 
 class _Scale(nn.Module):
@@ -145,28 +168,28 @@ class _Scale(nn.Module):
         self.shared = _Separable(features, features, group, group)
         self.mixed = nn.Linear(features, features, bias=False)
 
-    def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        """Return features (2 group, B, Y, X, features) of each pixel's group."""
+    def forward(self, x: Tensor, margin: int) -> Tensor:
+        """Return features (2 group, B, Y, X, features) of the pixels ``margin`` inside ``x``."""
         pause()
-        features = self.first(self._groups(x, level))
+        features = self.first(self._groups(x, margin))
         shared = self.mixed(_place_mean(self.shared(features)))
         return torch.cat([self.alone(features), shared])
 
-    def _groups(self, x: Tensor, level: Tensor) -> Tensor:
-        """Return the weighted groups (group, B, Y, X, pixels), in units of the level."""
+    def _groups(self, x: Tensor, margin: int) -> Tensor:
+        """Return the weighted groups (group, B, Y, X, pixels)."""
         patch, radius, dilation = self.shape.patch, self.shape.radius, self.dilation
         half = dilation * (patch // 2)
-        scaled = x / level.view(-1, 1, 1, 1)
-        padded = mirrored(scaled, radius + half + 1)
-        padded = _blurred(padded) if dilation > 1 else padded[..., 1:-1, 1:-1]
+        blur = int(dilation > 1)
+        padded = _inner(x, margin - radius - half - blur)
+        if blur:
+            padded = _blurred(padded)
         with torch.no_grad():
             near = nearest_patches(padded[:, 0], patch, radius, self.shape.group, dilation)
         sides = (padded.shape[-2] - 2 * half, padded.shape[-1] - 2 * half)
         patches = F.unfold(padded, patch, dilation=dilation).transpose(1, 2)
         groups = gathered(patches.reshape(len(x), *sides, -1), near, radius)
-        mean = groups[0].mean(-1, keepdim=True)
-        spread = groups[0].var(-1, keepdim=True)
-        weights = self.weigh(torch.cat([near.distances[..., 1:], spread], -1))
+        spread, mean = torch.var_mean(groups[0], -1, keepdim=True)
+        weights: Tensor = self.weigh(torch.cat([near.distances[..., 1:], spread], -1))
         return (groups - mean) * weights.permute(3, 0, 1, 2)[..., None]
 
 
@@ -181,7 +204,8 @@ class _Norm(nn.Module):
 
     def __init__(self, m: int, n: int) -> None:
         super().__init__()
-        self.scale, self.shift = nn.Parameter(torch.ones(m, 1, n)), nn.Parameter(torch.zeros(m, 1, n))
+        self.scale = nn.Parameter(torch.ones(m, 1, n))
+        self.shift = nn.Parameter(torch.zeros(m, 1, n))
         self.register_buffer("mean", torch.zeros(m, 1, n))
         self.register_buffer("variance", torch.ones(m, 1, n))
 
@@ -189,11 +213,13 @@ class _Norm(nn.Module):
         """Normalise ``z`` (m, places, n): by itself in training, else by what training met."""
         mean, variance = self.mean, self.variance
         if self.training:
-            variance, mean = torch.var_mean(z, 1, keepdim=True, correction=0)
+            # Sums vectorise; torch.var along this axis takes four times as long.
+            mean = z.mean(1, keepdim=True)
+            variance = (z * z).mean(1, keepdim=True) - mean.square()
             with torch.no_grad():
                 self.mean.lerp_(mean, _MOMENTUM)
                 self.variance.lerp_(variance, _MOMENTUM)
-        gain = self.scale * torch.rsqrt(variance + 1e-5)
+        gain = self.scale * torch.rsqrt(variance.clamp_min(0) + 1e-5)
         return torch.addcmul(self.shift - mean * gain, z, gain)
 
 
@@ -249,7 +275,7 @@ class _Separable(nn.Module):
 def _place_mean(features: Tensor) -> Tensor:
     """Average features (m, B, Y, X, s * s) where they overlap, read as patches of side s."""
     m, batch, height, width, n = features.shape
-    side = round(n**0.5)
+    side = math.isqrt(n)
     sides = (height + side - 1, width + side - 1)
     columns = features.reshape(m * batch, height * width, n).transpose(1, 2)
     counts = F.fold(torch.ones_like(columns[:1]), sides, side)
@@ -257,7 +283,18 @@ def _place_mean(features: Tensor) -> Tensor:
     return mean.transpose(1, 2).reshape(features.shape)
 
 
+def _inner(x: Tensor, margin: int) -> Tensor:
+    return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
+
+
 def _blurred(x: Tensor) -> Tensor:
-    """Blur ``x`` (B, 1, Y, X) along both axes; one pixel is lost at each edge."""
-    kernel = torch.tensor(_BLUR, dtype=x.dtype, device=x.device)
-    return F.conv2d(x, torch.outer(kernel, kernel)[None, None])
+    """Blur ``x`` (B, 1, Y, X) by 1/4, 1/2, 1/4 along both axes; each edge loses a pixel.
+
+    Written as sums, not as a convolution, so that a pixel's value is the same to the last bit in
+    every tile: at a mirrored edge the search meets twins, and rounding would choose among them.
+    """
+    for axis in (-1, -2):
+        length = x.shape[axis] - 2
+        before, centre, after = (x.narrow(axis, k, length) for k in range(3))
+        x = (before + after) / 4 + centre / 2
+    return x

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from napari_credible.denoise.csc import CSCNet, CSCShape
 from napari_credible.denoise.deep_ksvd import DeepKSVD, DeepKSVDShape
 from napari_credible.denoise.lidia import LIDIA, LIDIAShape

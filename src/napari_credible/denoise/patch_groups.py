@@ -70,7 +70,9 @@ def nearest_patches(
         )
     step = max(1, _AT_ONCE // (side**2 * width * len(padded)))
     strips = [
-        _strip(padded[:, y : y + min(step, height - y) + 2 * margin], patch, radius, count, dilation)
+        _strip(
+            padded[:, y : y + min(step, height - y) + 2 * margin], patch, radius, count, dilation
+        )
         for y in range(0, height, step)
     ]
     distances, index = (torch.cat(parts, 1) for parts in zip(*strips, strict=True))

@@ -35,7 +35,7 @@ class _Shrink(torch.autograd.Function):
         return shrunk
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         sign = ctx.saved_tensors[0].sign()
         pulled = gradient * sign
         return pulled * sign, -pulled.sum_to_size(ctx.shape)
