@@ -57,7 +57,10 @@ def _load(card: Card, path: Path) -> Denoiser:
             "install the package again, or export the weights anew"
         )
     try:
-        net = network(shape_of(card.shape))
+        shape = shape_of(card.shape)
+        if missing := sorted(shape.to_dict().keys() - card.shape.keys()):
+            raise ValueError(f"its shape says nothing of {', '.join(missing)}")
+        net = network(shape)
         net.load_state_dict({k: v.float() for k, v in load_file(path).items()})
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
