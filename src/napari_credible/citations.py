@@ -23,6 +23,13 @@ _DENOISERS = {
     'algorithms", Physica D 60 (1992) 259-268.',
     "nlm": 'A. Buades, B. Coll, J.-M. Morel, "A non-local algorithm for image denoising", '
     "CVPR (2005).",
+    "ksvd": 'M. Elad, M. Aharon, "Image denoising via sparse and redundant representations over '
+    'learned dictionaries", IEEE TIP 15 (2006) 3736-3745.',
+    "cscnet": 'D. Simon, M. Elad, "Rethinking the CSC model for natural images", NeurIPS (2019).',
+    "deep_ksvd": 'M. Scetbon, M. Elad, P. Milanfar, "Deep K-SVD denoising", IEEE TIP 30 (2021) '
+    "5944-5955.",
+    "lidia": 'G. Vaksman, M. Elad, P. Milanfar, "LIDIA: lightweight learned image denoising with '
+    'instance adaptation", CVPR Workshops (2020).',
     "unet": 'S. Mohan, Z. Kadkhodaie, E. Simoncelli, C. Fernandez-Granda, "Robust and '
     'interpretable blind image denoising via bias-free convolutional neural networks", '
     "ICLR (2020).",

@@ -15,6 +15,7 @@ CLASSICAL = {
     "wavelet": "BayesShrink of undecimated-by-shifts wavelets (Chang, Yu, Vetterli 2000)",
     "tv": "total variation (Rudin, Osher, Fatemi 1992), Chambolle's algorithm",
     "nlm": "non-local means (Buades, Coll, Morel 2005)",
+    "ksvd": "sparse coding of patches, dictionary of photographs (Elad, Aharon 2006)",
 }
 
 

@@ -1,4 +1,4 @@
-"""Denoisers of the era before learning, through scikit-image."""
+"""Denoisers of the era before learning; these through scikit-image."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skimage import restoration
 from torch import Tensor
 
+from napari_credible.denoise.ksvd import KSVD
 from napari_credible.denoise.protocol import Denoiser, levels
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -119,6 +120,7 @@ def by_name(name: str) -> Denoiser:
         "wavelet": Wavelet,
         "tv": TotalVariation,
         "nlm": NonLocalMeans,
+        "ksvd": KSVD,
     }
     return kinds[name]()
 

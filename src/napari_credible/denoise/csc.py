@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_credible.denoise.blend import LevelBlend
+from napari_credible.denoise.dictionary import lapped_cosines
 from napari_credible.denoise.shrink import shrink
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -91,12 +92,11 @@ class CSCNet(nn.Module):
     def __init__(self, shape: CSCShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or CSCShape()
-        atoms = torch.randn(shape.filters, shape.kernel**2)
-        atoms = atoms / math.sqrt(largest_eigenvalue(atoms, shape))
+        atoms = first_atoms(shape)
         self.synthesis = nn.Parameter(atoms.T.clone())  # A
         self.analysis = nn.Parameter(atoms.clone())  # B
         self.output = nn.Parameter(atoms.T.clone())  # C
-        self.log_threshold = nn.Parameter(torch.full((shape.filters,), math.log(0.1)))
+        self.log_threshold = nn.Parameter(torch.full((shape.filters,), math.log(0.5)))
         self.power = nn.Parameter(torch.ones(shape.filters))
         self.blend = LevelBlend()
 
@@ -173,6 +173,19 @@ def mirrored(x: Tensor, margin: int) -> Tensor:
     """Surround ``x`` by its mirror image, or by its edge where it is smaller than ``margin``."""
     mode = "reflect" if margin < min(x.shape[-2:]) else "replicate"
     return F.pad(x, (margin,) * 4, mode=mode)
+
+
+def first_atoms(shape: CSCShape) -> Tensor:
+    """Return the atoms (filters, kernel^2) before training: cosines, and noise in the rest.
+
+    The cosines alone are a tight frame, so the iteration is near its end from the start; from
+    random atoms, as in the paper, training spends most of its time on getting there.
+    """
+    cosines = lapped_cosines(shape.kernel, shape.stride).T[: shape.filters]
+    noise = torch.randn(shape.filters - len(cosines), shape.kernel**2)
+    noise = 0.2 * F.normalize(noise - noise.mean(1, keepdim=True))
+    atoms = torch.cat([cosines, noise])
+    return atoms / math.sqrt(largest_eigenvalue(atoms, shape))
 
 
 def largest_eigenvalue(atoms: Tensor, shape: CSCShape, steps: int = 100) -> float:

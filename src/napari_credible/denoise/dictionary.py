@@ -31,3 +31,33 @@ def dct_dictionary(patch: int, atoms: int) -> Tensor:
     waves[:, 1:] -= waves[:, 1:].mean(0)
     waves = waves / waves.norm(dim=0)
     return torch.kron(waves, waves).float().contiguous()
+
+
+def lapped_cosines(kernel: int, stride: int) -> Tensor:
+    """Return cosines under a window whose shifted squares sum to one, atoms as columns.
+
+    Placed on a grid of every ``stride`` pixels they are a tight frame: synthesis after analysis
+    is the identity.
+
+    Parameters
+    ----------
+    kernel : int
+        Side of an atom in pixels, from ``stride`` to twice that.
+    stride : int
+        Of the grid in pixels.
+
+    Returns
+    -------
+    Tensor, shape (kernel^2, kernel^2)
+        Lowest frequencies first; the first atom is the window itself, but for its norm.
+    """
+    places = torch.arange(kernel, dtype=torch.float64)
+    waves = torch.cos(math.pi / kernel * (places[:, None] + 0.5) * places)
+    waves = waves / waves.norm(dim=0)
+    shared = kernel - stride
+    ramp = torch.sin(math.pi / 2 * (torch.arange(shared) + 0.5) / max(shared, 1))
+    window = torch.ones(kernel, dtype=torch.float64)
+    window[:shared], window[kernel - shared :] = ramp, ramp.flip(0)
+    waves = window[:, None] * waves
+    order = (places[:, None] + places).flatten().argsort(stable=True)
+    return torch.kron(waves, waves)[:, order].float().contiguous()

@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_credible.denoise.batch_norm import NormRelu
 from napari_credible.denoise.csc import mirrored
 from napari_credible.denoise.patch_groups import gathered, nearest_patches
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
 
 _WEIGHT_LAYERS = 7
-_MOMENTUM = 0.02
 # Pixels along a side that are denoised at once where no gradient is kept: the features of a
 # whole frame would not fit the processor's cache, nor often its memory.
 _TILE = 64
@@ -193,36 +193,6 @@ class _Scale(nn.Module):
         return (groups - mean) * weights.permute(3, 0, 1, 2)[..., None]
 
 
-class _Norm(nn.Module):
-    """Batch normalisation of each value of a matrix (m, ..., n), over all places.
-
-    Not torch's own, which wants the values of a matrix together, and so a copy of the whole.
-    """
-
-    mean: Tensor
-    variance: Tensor
-
-    def __init__(self, m: int, n: int) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(m, 1, n))
-        self.shift = nn.Parameter(torch.zeros(m, 1, n))
-        self.register_buffer("mean", torch.zeros(m, 1, n))
-        self.register_buffer("variance", torch.ones(m, 1, n))
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Normalise ``z`` (m, places, n): by itself in training, else by what training met."""
-        mean, variance = self.mean, self.variance
-        if self.training:
-            # Sums vectorise; torch.var along this axis takes four times as long.
-            mean = z.mean(1, keepdim=True)
-            variance = (z * z).mean(1, keepdim=True) - mean.square()
-            with torch.no_grad():
-                self.mean.lerp_(mean, _MOMENTUM)
-                self.variance.lerp_(variance, _MOMENTUM)
-        gain = self.scale * torch.rsqrt(variance.clamp_min(0) + 1e-5)
-        return torch.addcmul(self.shift - mean * gain, z, gain)
-
-
 class _Weights(nn.Module):
     """A weight for each patch of a group, from the distances and the variance of its centre."""
 
@@ -231,7 +201,7 @@ class _Weights(nn.Module):
         self.decay = nn.Parameter(torch.full((group,), 0.3))
         layers: list[nn.Module] = []
         for _ in range(_WEIGHT_LAYERS - 1):
-            layers += [nn.Linear(group, group, bias=False), _Norm(1, group), nn.ReLU()]
+            layers += [nn.Linear(group, group, bias=False), NormRelu(1, group)]
         self.layers = nn.Sequential(*layers, nn.Linear(group, group))
         nn.init.constant_(self.layers[-1].bias, 1.0)  # type: ignore[arg-type]
 
@@ -256,7 +226,7 @@ class _Separable(nn.Module):
         self.group = nn.Linear(m_in, m_out, bias=False)
         for layer in (self.pixels, self.group):
             nn.init.orthogonal_(layer.weight)
-        self.norm = None if plain else _Norm(m_out, n_out)
+        self.norm = None if plain else NormRelu(m_out, n_out)
         if plain:
             nn.init.normal_(self.group.weight, std=1e-2)
 
@@ -266,7 +236,8 @@ class _Separable(nn.Module):
         z = self.pixels(self._across(z)) if fewer else self._across(self.pixels(z))
         if self.norm is None:
             return z
-        return F.relu(self.norm(z.flatten(1, -2))).view(z.shape)
+        flat: Tensor = self.norm(z.flatten(1, -2))
+        return flat.view(z.shape)
 
     def _across(self, z: Tensor) -> Tensor:
         return (self.group.weight @ z.flatten(1)).view(-1, *z.shape[1:])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from napari_credible.denoise.catalogue import Card
 from napari_credible.denoise.load import checksum, load_denoiser
@@ -29,7 +30,7 @@ def export(
     tests: Mapping[str, Folder] | None = None,
     device: str = "cpu",
 ) -> Card:
-    """Write the averaged weights as float16 safetensors, and the card beside them.
+    """Write the averaged weights as safetensors, in float16, and the card beside them.
 
     Parameters
     ----------
@@ -47,9 +48,8 @@ def export(
         Where the test folders are measured.
     """
     weights = out / f"{config.name}.safetensors"
-    halves = {k: v.half().cpu().contiguous() for k, v in state.average.state_dict().items()}
     beside = weights.with_suffix(".part")
-    save_file(halves, beside)
+    save_file(_halved(state.average), beside)
     beside.chmod(0o644)  # made for its owner alone
     os.replace(beside, weights)
     card = _card(state, config, weights, data)
@@ -61,6 +61,15 @@ def export(
     return Card(**card)
 
 
+def _halved(net: nn.Module) -> dict[str, Tensor]:
+    """Return the learned weights as float16; running variances may lie outside its range."""
+    learned = dict(net.named_parameters())
+    return {
+        name: (value.half() if name in learned else value.float()).cpu().contiguous()
+        for name, value in net.state_dict().items()
+    }
+
+
 def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) -> dict[str, Any]:
     pixels = state.earlier + state.pixels
     card = Card(
@@ -70,7 +79,7 @@ def _card(state: State, config: Config, weights: Path, data: Mapping[str, str]) 
         command=f"napari-credible train {config.name}.toml --out RUN",
         shape=config.network.to_dict(),
         parameters=sum(p.numel() for p in state.net.parameters()),
-        sigma_range=(0.0, config.levels.high),
+        sigma_range=(0.0, config.levels.highest),
         psnr={},
         sha256=checksum(weights),
         trained_on=config.trained_on or ", ".join(source.path.name for source in config.folders),

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from napari_credible.knob import Knob
 
-_WARM_UP_STEPS = 500
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -27,6 +25,8 @@ class Plan:
         From this share of the run on: crops a step, and their side in pixels.
     rate, decay : float
         Learning rate, and the last share of the run over which it falls to zero.
+    warm_up : int
+        Steps over which the rate rises at first.
     ema : float
         Decay a step of the averaged weights, which are the ones exported.
     clip : float
@@ -44,6 +44,7 @@ class Plan:
     stages: tuple[tuple[float, int, int], ...] = ((0.0, 8, 64), (0.55, 8, 96), (0.85, 4, 128))
     rate: Annotated[float, Knob(0, 1, "", "of learning", above=True)] = 6e-4
     decay: Annotated[float, Knob(0, 1, "", "share of the run", above=True)] = 0.6
+    warm_up: Annotated[int, Knob(1, 10**6, "", "steps")] = 500
     ema: Annotated[float, Knob(0, 1, "", "decay of the averaged weights")] = 0.999
     clip: Annotated[float, Knob(0, 1e6, "", "largest norm of the gradient", above=True)] = 1.0
     seed: Annotated[int, Knob(0, 2**31 - 1, "", "of weights and data")] = 0
@@ -63,7 +64,7 @@ class Plan:
         """Return the learning rate: rising at first, constant, then a cosine to zero."""
         fallen = max(0.0, pixels / self.pixels - (1 - self.decay)) / self.decay
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fallen)))
-        return self.rate * cosine * min(1.0, (step + 1) / _WARM_UP_STEPS)
+        return self.rate * cosine * min(1.0, (step + 1) / self.warm_up)
 
     def crops_at(self, pixels: float) -> tuple[int, int]:
         """Return the number and the side of the crops of a step."""
@@ -85,6 +86,11 @@ class Levels:
     high: Annotated[float, Knob(0, 1, "image range", "highest level", above=True)] = 1.0
     usual: Annotated[float, Knob(0, 1, "image range", "end of the uniform part")] = 80 / 255
     log_share: Annotated[float, Knob(0, 1, "", "of log-uniform levels")] = 0.4
+
+    @property
+    def highest(self) -> float:
+        """The highest level that is drawn."""
+        return max(self.high if self.log_share > 0 else 0, self.usual if self.log_share < 1 else 0)
 
     def draw(self, rng: Generator, count: int) -> NDArray[np.float32]:
         """Draw ``count`` levels."""
