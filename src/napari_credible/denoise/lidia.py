@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_credible.denoise.batch_norm import NormRelu
-from napari_credible.denoise.csc import mirrored
 from napari_credible.denoise.patch_groups import gathered, nearest_patches
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -122,7 +121,7 @@ class LIDIA(nn.Module):
         """Predict the noise in ``x`` at levels ``sigma``."""
         level = sigma.clamp_min(max(self.shape.lowest, 1e-6))
         reach = self.reach
-        scaled = mirrored(x, reach) / level.view(-1, 1, 1, 1)
+        scaled = _reflected(x, reach) / level.view(-1, 1, 1, 1)
         height, width = x.shape[-2:]
         size = max(height, width) if torch.is_grad_enabled() else _TILE
         rows = []
@@ -254,16 +253,25 @@ def _place_mean(features: Tensor) -> Tensor:
     return mean.transpose(1, 2).reshape(features.shape)
 
 
+def _reflected(x: Tensor, margin: int) -> Tensor:
+    """Surround ``x`` by its reflections, its outermost pixels twice.
+
+    Were they there once, a patch centred on one would be its own mirror image, other patches and
+    their mirror images equally near, and rounding would choose among them.
+    """
+    for axis in (-1, -2):
+        n = x.shape[axis]
+        places = torch.arange(-margin, n + margin, device=x.device) % (2 * n)
+        x = x.index_select(axis, torch.minimum(places, 2 * n - 1 - places))
+    return x
+
+
 def _inner(x: Tensor, margin: int) -> Tensor:
     return x[..., margin : x.shape[-2] - margin, margin : x.shape[-1] - margin]
 
 
 def _blurred(x: Tensor) -> Tensor:
-    """Blur ``x`` (B, 1, Y, X) by 1/4, 1/2, 1/4 along both axes; each edge loses a pixel.
-
-    Written as sums, not as a convolution, so that a pixel's value is the same to the last bit in
-    every tile: at a mirrored edge the search meets twins, and rounding would choose among them.
-    """
+    """Blur ``x`` (B, 1, Y, X) by 1/4, 1/2, 1/4 along both axes; each edge loses a pixel."""
     for axis in (-1, -2):
         length = x.shape[axis] - 2
         before, centre, after = (x.narrow(axis, k, length) for k in range(3))
