@@ -88,13 +88,15 @@ def test_lidia_has_the_papers_count_of_parameters():
     assert sum(p.numel() for p in LIDIA().parameters()) == pytest.approx(61_589, rel=0.1)
 
 
-def test_batch_normalisation_and_its_gradient(rng):
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_normalisation_and_its_gradient(rng, training):
     z = (2 * torch.randn(2, 9001, 5, generator=rng, dtype=torch.float64) + 1).requires_grad_()
-    norm = NormRelu(2, 5).double()
+    norm = NormRelu(2, 5).double().train(training)
     torch.nn.init.normal_(norm.scale, generator=rng)
     torch.nn.init.normal_(norm.shift, generator=rng)
-    mean = z.mean(1, keepdim=True)
-    variance = (z - mean).square().mean(1, keepdim=True)
+    norm.mean.normal_(generator=rng)
+    mean = z.mean(1, keepdim=True) if training else norm.mean.clone()
+    variance = (z - mean).square().mean(1, keepdim=True) if training else norm.variance
     plain = torch.relu((z - mean) / torch.sqrt(variance + 1e-5) * norm.scale + norm.shift)
     weights = torch.randn(z.shape, generator=rng, dtype=torch.float64)
     asked = (z, norm.scale, norm.shift)

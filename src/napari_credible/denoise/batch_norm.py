@@ -34,8 +34,8 @@ class NormRelu(nn.Module):
 
     Notes
     -----
-    In training the mean and the variance are those of ``z``; a running average of them serves
-    afterwards. Where no gradient is kept, ``z`` is overwritten.
+    In training mode the mean and the variance are those of ``z``, and a running average of them
+    is kept, which serves in evaluation mode. Where no gradient is kept, ``z`` is overwritten.
     """
 
     mean: Tensor
@@ -50,35 +50,35 @@ class NormRelu(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the normalised and rectified ``z``, of its shape."""
-        if not self.training:
-            gain = self.scale * torch.rsqrt(self.variance + _EPSILON)
-            return _rectified(z, gain, self.shift - self.mean * gain)
-        mean, variance = _moments(z.detach())
-        self.mean.lerp_(mean, _MOMENTUM)
-        self.variance.lerp_(variance, _MOMENTUM)
+        mean, variance = self.mean, self.variance
+        if self.training:
+            mean, variance = _moments(z.detach())
+            self.mean.lerp_(mean, _MOMENTUM)
+            self.variance.lerp_(variance, _MOMENTUM)
+        inverse = torch.rsqrt(variance + _EPSILON)
+        if not torch.is_grad_enabled():
+            return _rectified(z, self.scale * inverse, self.shift - mean * self.scale * inverse, z)
         found: Tensor = _NormRelu.apply(  # type: ignore[no-untyped-call]
-            z, self.scale, self.shift, mean, variance
+            z, self.scale, self.shift, mean, inverse, self.training
         )
         return found
 
 
 class _NormRelu(torch.autograd.Function):
-    """The training pass; keeps ``z`` and the outcome, and recomputes the rest."""
+    """The pass with a gradient; keeps ``z`` and the outcome, and recomputes the rest."""
 
     @staticmethod
     def forward(
-        ctx: Any, z: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor
+        ctx: Any, z: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, inverse: Tensor, own: bool
     ) -> Tensor:
-        inverse = torch.rsqrt(variance + _EPSILON)
-        gain, out = scale * inverse, torch.empty_like(z)
-        for i, places in _pieces(z):
-            torch.addcmul(shift[i] - mean[i] * gain[i], z[i, places], gain[i], out=out[i, places])
-            out[i, places].clamp_min_(0)
+        gain = scale * inverse
+        out = _rectified(z, gain, shift - mean * gain, torch.empty_like(z))
         ctx.save_for_backward(z, out, scale, mean, inverse)
+        ctx.own = own  # whether mean and inverse are those of z itself
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         z, out, scale, mean, inverse = ctx.saved_tensors
         passed = torch.empty_like(z)
         total, product = torch.zeros_like(scale), torch.zeros_like(scale)
@@ -90,11 +90,11 @@ class _NormRelu(torch.autograd.Function):
         along = (product - mean * total) * inverse  # gradient of the scale
         # d z = scale / std (g - mean(g) - z' mean(g z')), z' the normalised z
         gain = scale * inverse
-        slope = -gain * inverse * along / z.shape[1]
-        level = -gain * total / z.shape[1] - slope * mean
+        slope = -gain * inverse * along / z.shape[1] * ctx.own
+        level = -gain * total / z.shape[1] * ctx.own - slope * mean
         for i, places in _pieces(z):
             passed[i, places].mul_(gain[i]).addcmul_(z[i, places], slope[i]).add_(level[i])
-        return passed, along, total, None, None
+        return passed, along, total, None, None, None
 
 
 def _moments(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,12 +108,12 @@ def _moments(z: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (squares / z.shape[1] - mean.square()).clamp_min_(0)
 
 
-def _rectified(z: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-    if torch.is_grad_enabled():
-        return torch.relu(torch.addcmul(offset, z, gain))
+def _rectified(z: Tensor, gain: Tensor, offset: Tensor, out: Tensor) -> Tensor:
+    """Write relu(gain z + offset) into ``out``, which may be ``z``."""
     for i, places in _pieces(z):
-        z[i, places].mul_(gain[i]).add_(offset[i]).clamp_min_(0)
-    return z
+        torch.addcmul(offset[i], z[i, places], gain[i], out=out[i, places])
+        out[i, places].clamp_min_(0)
+    return out
 
 
 def _pieces(z: Tensor) -> Iterator[tuple[int, slice]]:

@@ -16,7 +16,8 @@ def figures() -> dict[str, Any]:
     -------
     dict
         ``command`` and ``machine``; ``levels`` of the noise in 255ths of the range; and
-        ``denoisers``: for each ``parameters``, ``psnr`` (dB, by folder, one for each level),
+        ``denoisers``: for each ``parameters``, ``psnr`` (dB, by folder, one for each level; slow
+        ones were measured on few folders),
         ``speed`` (megapixels a second) and ``memory`` (bytes a pixel).
     """
     values: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
@@ -33,7 +34,11 @@ def table(found: dict[str, Any] | None = None) -> str:
     for name, row in found["denoisers"].items():
         parameters = f"{row['parameters']:,}" if row["parameters"] else "-"
         front = f"{name:10} {parameters:>10} {row['speed']:6.2f} {row['memory']:5.0f}"
-        cells = (" / ".join(f"{db:.2f}" for db in row["psnr"][f]) for f in folders)
+        cells = (_cell(row["psnr"].get(folder)) for folder in folders)
         rows.append(" | ".join([front, *(f"{cell:21}" for cell in cells)]))
     rows = [row.rstrip() for row in rows]
     return "\n".join([f"PSNR in dB at noise levels {levels} of 255, {found['machine']}", "", *rows])
+
+
+def _cell(levels: list[float] | None) -> str:
+    return " / ".join(f"{db:.2f}" for db in levels) if levels else "-"

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from napari_credible.denoise.batch_norm import NormRelu
 from napari_credible.training import checkpoint
 from napari_credible.training.checkpoint import State
 from napari_credible.training.config import Config
@@ -91,6 +92,7 @@ def step(state: State, plan: Plan, batch: Batch, rate: float) -> float:
     clean, noisy, sigma = (t.to(device, non_blocking=True) for t in batch)
     for group in state.optimiser.param_groups:
         group["lr"] = rate
+    _freeze(state.net, plan.frozen_at(state.pixels))
     half = device.type == "cuda" if plan.bfloat16 is None else plan.bfloat16
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         noise = state.net(noisy, sigma)
@@ -113,6 +115,12 @@ def weighted_error(estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
     """
     weight = (sigma.square() + _WEIGHT_FLOOR**2) ** -0.75
     return (weight * (estimate - clean).square().mean((1, 2, 3))).mean()
+
+
+def _freeze(net: nn.Module, frozen: bool) -> None:
+    for module in net.modules():
+        if isinstance(module, NormRelu):
+            module.train(not frozen)
 
 
 @torch.no_grad()

@@ -31,6 +31,10 @@ class Plan:
         Decay a step of the averaged weights, which are the ones exported.
     clip : float
         Largest norm of the gradient.
+    freeze : float
+        From this share of the run on, batch normalisation uses the averages of what it met, as
+        it will after training, and no longer each batch's own: crops of different levels make
+        the two differ.
     seed : int
         Of the weights' start and of the data.
     bfloat16 : bool, optional
@@ -47,6 +51,7 @@ class Plan:
     warm_up: Annotated[int, Knob(1, 10**6, "", "steps")] = 500
     ema: Annotated[float, Knob(0, 1, "", "decay of the averaged weights")] = 0.999
     clip: Annotated[float, Knob(0, 1e6, "", "largest norm of the gradient", above=True)] = 1.0
+    freeze: Annotated[float, Knob(0, 1, "share of the run", "batch averages until then")] = 0.5
     seed: Annotated[int, Knob(0, 2**31 - 1, "", "of weights and data")] = 0
     bfloat16: bool | None = None
     checkpoint_s: Annotated[float, Knob(0, 1e6, "s", "between two checkpoints")] = 180.0
@@ -65,6 +70,10 @@ class Plan:
         fallen = max(0.0, pixels / self.pixels - (1 - self.decay)) / self.decay
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fallen)))
         return self.rate * cosine * min(1.0, (step + 1) / self.warm_up)
+
+    def frozen_at(self, pixels: float) -> bool:
+        """Return whether batch normalisation uses the averages of what it met."""
+        return pixels >= self.freeze * self.pixels
 
     def crops_at(self, pixels: float) -> tuple[int, int]:
         """Return the number and the side of the crops of a step."""
