@@ -36,13 +36,15 @@ def main() -> None:
     """Draw and write the picture."""
     clean = camera() / 255
     shown = estimates(clean)
-    figure = Figure(figsize=(14, 2.7), layout="constrained")
-    axes = figure.subplots(1, len(shown) + 1)
-    for axis, (name, image) in zip(axes, {**shown, "clean": clean}.items(), strict=True):
+    columns = -(-(len(shown) + 1) // 2)
+    figure = Figure(figsize=(2 * columns, 5), layout="constrained")
+    axes = figure.subplots(2, columns).flat
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (name, image) in zip(axes, {**shown, "clean": clean}.items(), strict=False):
         axis.imshow(image[CROP], cmap="gray", vmin=0, vmax=1)
         said = "" if name == "clean" else f"\n{psnr(image, clean):.2f} dB"
         axis.set_title(f"{name}{said}", fontsize=10)
-        axis.set_axis_off()
     figure.savefig(Path(__file__).parent / "images" / "denoisers.png", dpi=110)
 
 

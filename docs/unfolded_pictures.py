@@ -82,9 +82,9 @@ def main() -> None:
     start = dct_dictionary(8, 256)
     dictionaries("ksvd_atoms.png", {"cosines": start, "learned": global_dictionary()}, 16)
     deep = nc.load_denoiser("deep_ksvd").net
-    dictionaries("deep_ksvd_atoms.png", {"cosines": start, "learned": deep.dictionary}, 16)
+    dictionaries("deep_ksvd_atoms.png", {"cosines": start, "learned": deep.dictionary()}, 16)
     net = nc.load_denoiser("cscnet").net
-    dictionaries("cscnet_atoms.png", {"B, analysis": net.analysis.T, "C, output": net.output}, 14)
+    dictionaries("cscnet_atoms.png", {"B, analysis": net.analysis(), "C, output": net.output()}, 14)
     groups()
 
 

@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from napari_credible.denoise.batch_norm import NormRelu
-from napari_credible.denoise.lidia import LIDIA, LIDIAShape, _place_mean
+from napari_credible.denoise.lidia import LIDIA, LIDIAShape
+from napari_credible.denoise.lidia_layers import place_mean
 from napari_credible.denoise.patch_groups import gathered, nearest_patches
 
 
@@ -120,9 +121,9 @@ def test_averaging_over_places_leaves_overlaps_that_agree(rng):
     """Features cut from one image agree already; noise in them falls by the overlaps."""
     image = torch.rand(1, 1, 27, 27, generator=rng)
     cut = F.unfold(image, 8).transpose(1, 2).reshape(1, 1, 20, 20, 64)
-    assert torch.allclose(_place_mean(cut), cut, atol=1e-5)
+    assert torch.allclose(place_mean(cut), cut, atol=1e-5)
     noise = torch.randn(1, 1, 40, 40, 64, generator=rng)
-    inside = _place_mean(noise)[:, :, 7:-7, 7:-7]
+    inside = place_mean(noise)[:, :, 7:-7, 7:-7]
     assert float(inside.std()) == pytest.approx(1 / math.sqrt(64), rel=0.05)
 
 

@@ -132,13 +132,13 @@ def test_unfolded_steps_reach_the_lasso_optimum_of_an_orthonormal_dictionary(rng
     """min 1/2 |A z - y|^2 + t |z|_1 has the closed form S_t(A' y) where A' A = 1."""
     y = torch.randn(1, 1, 40, 40, generator=rng)
     net = tied(CSCShape(filters=64, kernel=8, stride=8, shifts=1), 0.3)
-    wanted = shrink(net.analysis @ F.unfold(y, 8, stride=8), torch.tensor(0.3))
+    wanted = shrink(net.analysis().T @ F.unfold(y, 8, stride=8), torch.tensor(0.3))
     assert torch.allclose(net.code(y, torch.ones(1)), wanted, atol=1e-5)
     deep = DeepKSVD(DeepKSVDShape(atoms=64)).requires_grad_(False)
-    deep.dictionary.copy_(lapped_cosines(8, 8))
+    deep.dictionary.set(lapped_cosines(8, 8))
     deep.curvature.fill_(1.0)
     p = torch.randn(50, 64, generator=rng)
-    wanted = shrink(p @ deep.dictionary, torch.tensor(0.3))
+    wanted = shrink(p @ deep.dictionary(), torch.tensor(0.3))
     assert torch.allclose(deep.code(p, torch.full((50, 1), 0.3)), wanted, atol=1e-5)
 
 
@@ -156,7 +156,7 @@ def test_many_steps_reach_the_lasso_optimum_of_any_dictionary(rng, curvature, ri
     net = DeepKSVD(DeepKSVDShape(unfoldings=4000)).double().requires_grad_(False)
     p = torch.randn(20, 64, generator=rng, dtype=torch.float64)
     codes = net.code(p, torch.full((20, 1), 0.5 * curvature, dtype=torch.float64))
-    assert (subgradient_gap(net.dictionary, p, codes, 0.5) < 5e-3) == right
+    assert (subgradient_gap(net.dictionary(), p, codes, 0.5) < 5e-3) == right
 
 
 @pytest.mark.parametrize("net", [CSCShape(shifts=1), CSCShape(filters=100, shifts=1)])
@@ -167,7 +167,7 @@ def test_without_thresholds_each_step_lowers_the_residual(net, rng):
         torch.manual_seed(1)
         step = tied(replace(net, unfoldings=unfoldings), 0.0)
         codes = step.code(y, torch.ones(1))
-        errors.append(float((step._sum(step.synthesis @ codes, y.shape) - y).square().mean()))
+        errors.append(float((step._sum(step.synthesis() @ codes, y.shape) - y).square().mean()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.7 * errors[0]
 

@@ -1,6 +1,7 @@
 """What the shipped unfolded networks promise, and the claims of their papers, in small."""
 
 import math
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,11 +9,10 @@ import pytest
 import torch
 
 import napari_credible as nc
-import napari_credible.denoise.networks
 from napari_credible.denoise.deep_ksvd import DeepKSVD
 from napari_credible.denoise.dictionary import dct_dictionary
 from napari_credible.denoise.ksvd import KSVD
-from napari_credible.denoise.networks import network
+from napari_credible.denoise.networks import network, shape_of
 from napari_credible.tiling import Grid, Joined, read
 
 UNFOLDED = ("cscnet", "deep_ksvd", "lidia")
@@ -179,8 +179,8 @@ def test_lidias_neighbours_help_on_a_repetitive_texture(monkeypatch):
     clean, noisy = texture()
     lidia = nc.load_denoiser("lidia")
     found = lidia(noisy, 50 / 255)
-    lidia_module = __import__("sys").modules["napari_credible.denoise.lidia"]
-    search = lidia_module.nearest_patches
+    layers = sys.modules["napari_credible.denoise.lidia_layers"]
+    search = layers.nearest_patches
 
     def shuffled(padded, patch, radius, count, dilation=1):
         groups = search(padded, patch, radius, count, dilation)
@@ -191,7 +191,7 @@ def test_lidias_neighbours_help_on_a_repetitive_texture(monkeypatch):
         rows[..., 0] = columns[..., 0] = 0
         return replace(groups, rows=rows, columns=columns)
 
-    monkeypatch.setattr(lidia_module, "nearest_patches", shuffled)
+    monkeypatch.setattr(layers, "nearest_patches", shuffled)
     gain, error = gain_db(lidia(noisy, 50 / 255), found, clean)
     assert gain > 0.3
     assert gain > 4 * error
@@ -199,6 +199,6 @@ def test_lidias_neighbours_help_on_a_repetitive_texture(monkeypatch):
 
 def test_a_network_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="there is no network 'dncnn'; give one of unet, csc"):
-        napari_credible.denoise.networks.shape_of({"kind": "dncnn"})
+        shape_of({"kind": "dncnn"})
     with pytest.raises(ValueError, match="does not fit at shifts"):
-        napari_credible.denoise.networks.shape_of({"kind": "csc", "shifts": 0})
+        shape_of({"kind": "csc", "shifts": 0})

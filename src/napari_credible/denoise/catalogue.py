@@ -70,9 +70,13 @@ class Card:
 
 @cache
 def cards() -> dict[str, Card]:
-    """Return the shipped model cards by name, the default first."""
+    """Return the shipped model cards by name, the default first, then the other U-Nets."""
     found = [read_card(path) for path in sorted(WEIGHTS.glob("*.json"))]
-    return {card.name: card for card in sorted(found, key=lambda c: c.name != DEFAULT)}
+    return {card.name: card for card in sorted(found, key=_rank)}
+
+
+def _rank(card: Card) -> tuple[bool, bool]:
+    return card.name != DEFAULT, card.shape.get("kind", "unet") != "unet"
 
 
 def read_card(path: Path) -> Card:

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_credible.denoise.blend import LevelBlend
-from napari_credible.denoise.dictionary import lapped_cosines
+from napari_credible.denoise.dictionary import Atoms, lapped_cosines
+from napari_credible.denoise.margins import mirrored
 from napari_credible.denoise.shrink import shrink
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -93,9 +94,9 @@ class CSCNet(nn.Module):
         super().__init__()
         self.shape = shape = shape or CSCShape()
         atoms = first_atoms(shape)
-        self.synthesis = nn.Parameter(atoms.T.clone())  # A
-        self.analysis = nn.Parameter(atoms.clone())  # B
-        self.output = nn.Parameter(atoms.T.clone())  # C
+        self.synthesis = Atoms(atoms.T)  # A
+        self.analysis = Atoms(atoms.T)  # B, transposed
+        self.output = Atoms(atoms.T)  # C
         self.log_threshold = nn.Parameter(torch.full((shape.filters,), math.log(0.5)))
         self.power = nn.Parameter(torch.ones(shape.filters))
         self.blend = LevelBlend()
@@ -139,17 +140,18 @@ class CSCNet(nn.Module):
 
     def code(self, y: Tensor, sigma: Tensor) -> Tensor:
         """Return the codes (B, filters, positions) of ``y`` after all unfoldings."""
-        threshold = self.thresholds(sigma)
-        codes = shrink(self.analysis @ self._cut(y), threshold)
+        threshold, synthesis = self.thresholds(sigma), self.synthesis()
+        analysis = self.analysis().T
+        codes = shrink(analysis @ self._cut(y), threshold)
         for _ in range(self.shape.unfoldings - 1):
-            residual = self._cut(self._sum(self.synthesis @ codes, y.shape) - y)
-            codes = shrink(codes - self.analysis @ residual, threshold)
+            residual = self._cut(self._sum(synthesis @ codes, y.shape) - y)
+            codes = shrink(codes - analysis @ residual, threshold)
         return codes
 
     def decode(self, codes: Tensor, shape: torch.Size) -> Tensor:
         """Return the image of some codes, on the window of an image of ``shape``."""
         sides = torch.Size((*shape[:-2], self._side(shape[-2]), self._side(shape[-1])))
-        return self._sum(self.output @ codes, sides)
+        return self._sum(self.output() @ codes, sides)
 
     def thresholds(self, sigma: Tensor) -> Tensor:
         """Return the thresholds (B, filters, 1) at levels ``sigma`` (B,)."""
@@ -167,12 +169,6 @@ class CSCNet(nn.Module):
     def _sum(self, atoms: Tensor, shape: torch.Size) -> Tensor:
         size = (shape[-2], shape[-1])
         return F.fold(atoms, size, self.shape.kernel, stride=self.shape.stride)
-
-
-def mirrored(x: Tensor, margin: int) -> Tensor:
-    """Surround ``x`` by its mirror image, or by its edge where it is smaller than ``margin``."""
-    mode = "reflect" if margin < min(x.shape[-2:]) else "replicate"
-    return F.pad(x, (margin,) * 4, mode=mode)
 
 
 def first_atoms(shape: CSCShape) -> Tensor:

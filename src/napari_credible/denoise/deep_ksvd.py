@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_credible.denoise.blend import LevelBlend
-from napari_credible.denoise.dictionary import dct_dictionary
+from napari_credible.denoise.dictionary import Atoms, dct_dictionary
 from napari_credible.denoise.shrink import shrink
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -86,7 +86,7 @@ class DeepKSVD(nn.Module):
         super().__init__()
         self.shape = shape = shape or DeepKSVDShape()
         atoms = dct_dictionary(shape.patch, shape.atoms)
-        self.dictionary = nn.Parameter(atoms)
+        self.dictionary = Atoms(atoms)
         self.curvature = nn.Parameter(torch.linalg.matrix_norm(atoms, 2).square())
         self.stages = nn.ModuleList(_Stage(shape.patch) for _ in range(shape.stages))
         self.blend = LevelBlend()
@@ -130,15 +130,16 @@ class DeepKSVD(nn.Module):
         mean = p.mean(1, keepdim=True)
         centred = p - mean
         codes = self.code(centred, stage.penalty(centred, sigma))
-        return codes @ self.dictionary.T + mean
+        clean: Tensor = codes @ self.dictionary().T + mean
+        return clean
 
     def code(self, p: Tensor, penalty: Tensor) -> Tensor:
         """Return the codes (N, atoms) of patches (N, pixels) after all unfoldings."""
-        step = 1 / self.curvature
-        codes = shrink(p @ self.dictionary * step, penalty * step)
+        step, dictionary = 1 / self.curvature, self.dictionary()
+        codes = shrink(p @ dictionary * step, penalty * step)
         for _ in range(self.shape.unfoldings - 1):
-            residual = codes @ self.dictionary.T - p
-            codes = shrink(codes - residual @ self.dictionary * step, penalty * step)
+            residual = codes @ dictionary.T - p
+            codes = shrink(codes - residual @ dictionary * step, penalty * step)
         return codes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def dct_dictionary(patch: int, atoms: int) -> Tensor:
@@ -61,3 +61,34 @@ def lapped_cosines(kernel: int, stride: int) -> Tensor:
     waves = window[:, None] * waves
     order = (places[:, None] + places).flatten().argsort(stable=True)
     return torch.kron(waves, waves)[:, order].float().contiguous()
+
+
+class Atoms(nn.Module):
+    """Learned atoms, kept as their cosine coefficients.
+
+    Images hold little at high frequencies. Adam scales each value's step by its own gradients, so
+    in these coordinates high frequencies are learned as fast as low ones; in those of pixels the
+    low ones drown the others.
+
+    Parameters
+    ----------
+    atoms : Tensor, shape (pixels of a square patch, count)
+        To start from.
+    """
+
+    waves: Tensor
+
+    def __init__(self, atoms: Tensor) -> None:
+        super().__init__()
+        side = math.isqrt(len(atoms))
+        self.register_buffer("waves", lapped_cosines(side, side), persistent=False)
+        self.coefficients = nn.Parameter(self.waves.T @ atoms)
+
+    def forward(self) -> Tensor:
+        """Return the atoms (pixels, count)."""
+        return self.waves @ self.coefficients
+
+    @torch.no_grad()
+    def set(self, atoms: Tensor) -> None:
+        """Replace the atoms (pixels, count)."""
+        self.coefficients.copy_(self.waves.T @ atoms)
