@@ -103,8 +103,8 @@ class CSCNet(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Tiles must start at multiples of this many pixels."""
-        return self.shape.step
+        """Tiles must start at multiples of this many pixels, or they see other grids of atoms."""
+        return self.shape.stride
 
     @property
     def reach(self) -> int:

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from napari_credible.denoise.blend import LevelBlend
 from napari_credible.denoise.dictionary import Atoms, dct_dictionary
+from napari_credible.denoise.margins import enlarged
 from napari_credible.denoise.shrink import shrink
 from napari_credible.knob import Knob
 from napari_credible.stopping import pause
@@ -105,11 +106,12 @@ class DeepKSVD(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """Predict the noise in ``x`` at levels ``sigma``."""
-        estimate = x
+        rows, columns = x.shape[-2:]
+        estimate = x = enlarged(x, self.shape.patch)
         for stage in cast("Iterable[_Stage]", self.stages):
             estimate = self._averaged(estimate, sigma, stage)
         noise: Tensor = self.blend(x - estimate, sigma)
-        return noise
+        return noise[..., :rows, :columns]
 
     def _averaged(self, x: Tensor, sigma: Tensor, stage: _Stage) -> Tensor:
         side, patch = x.shape[-2:], self.shape.patch

@@ -16,8 +16,8 @@ def figures() -> dict[str, Any]:
     -------
     dict
         ``command`` and ``machine``; ``levels`` of the noise in 255ths of the range; and
-        ``denoisers``: for each ``parameters``, ``psnr`` (dB, by folder, one for each level; slow
-        ones were measured on few folders),
+        ``denoisers``: for each ``parameters``, ``psnr`` (dB, by folder, one for each level; None,
+        or no folder, where a slow one was not measured),
         ``speed`` (megapixels a second) and ``memory`` (bytes a pixel).
     """
     values: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
@@ -40,5 +40,5 @@ def table(found: dict[str, Any] | None = None) -> str:
     return "\n".join([f"PSNR in dB at noise levels {levels} of 255, {found['machine']}", "", *rows])
 
 
-def _cell(levels: list[float] | None) -> str:
-    return " / ".join(f"{db:.2f}" for db in levels) if levels else "-"
+def _cell(levels: list[float | None] | None) -> str:
+    return " / ".join("-" if db is None else f"{db:.2f}" for db in levels) if levels else "-"

@@ -32,6 +32,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_credible.denoise.catalogue import WEIGHTS
+from napari_credible.denoise.margins import enlarged
 from napari_credible.denoise.protocol import levels
 from napari_credible.denoise.pursuit import coefficients, matching_pursuit
 from napari_credible.knob import Knob
@@ -105,7 +106,7 @@ class KSVD:
         seed : int
             Of the patches drawn, at most 40 000.
         """
-        planes = _enlarged(x.flatten(0, 1)[:, None].float(), self.patch)
+        planes = enlarged(x.flatten(0, 1)[:, None].float(), self.patch)
         patches = _all_patches(planes, self.patch).flatten(0, 1)
         rng = torch.Generator().manual_seed(seed)
         drawn = patches[torch.randperm(len(patches), generator=rng)[:40_000].to(x.device)]
@@ -128,7 +129,7 @@ class KSVD:
         if not sigma > 0:
             return x
         rows, columns = x.shape[-2:]
-        x = _enlarged(x, self.patch)
+        x = enlarged(x, self.patch)
         cut = _all_patches(x, self.patch)[0]
         clean = torch.cat([self._patches(p, sigma) for p in torch.split(cut, _CHUNK)])
         side = x.shape[-2:]
@@ -144,12 +145,6 @@ class KSVD:
         error = (n * (self.gain * sigma) ** 2).expand(len(patches))
         found = matching_pursuit(patches - mean, self.dictionary.to(patches), error, n // 2)
         return found.approximation + mean
-
-
-def _enlarged(x: Tensor, side: int) -> Tensor:
-    """Repeat the last row and column of ``x`` (B, 1, Y, X) until a patch fits."""
-    below, right = (max(0, side - n) for n in x.shape[-2:])
-    return F.pad(x, (0, right, 0, below), mode="replicate")
 
 
 def _all_patches(x: Tensor, side: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Margins of images: two reflections, and cutting them off."""
+"""Margins of images: reflected, repeated, cut off."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def reflected(x: Tensor, margin: int) -> Tensor:
         places = torch.arange(-margin, n + margin, device=x.device) % (2 * n)
         x = x.index_select(axis, torch.minimum(places, 2 * n - 1 - places))
     return x
+
+
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """Repeat the last row and column of ``x`` (B, 1, Y, X) until a patch fits."""
+    below, right = (max(0, side - n) for n in x.shape[-2:])
+    return F.pad(x, (0, right, 0, below), mode="replicate")
 
 
 def inner(x: Tensor, margin: int) -> Tensor:
