@@ -29,7 +29,7 @@ FOLDERS = {
     "microscopy": "test/pairs/fmd/gt", "astronomy": "test/astronomy/clean",
 }  # fmt: skip
 LEVELS = (15, 25, 50)
-# A frame whose memory is looked at (half the side where the small one takes over a second); a
+# A frame whose memory is looked at (a quarter of the side where the small one takes over a second); a
 # smaller one first, so that libraries are loaded.
 SMALL, LARGE = 128, 2048
 
@@ -88,7 +88,7 @@ def appetite(denoiser) -> float:
     """Return the growth of peak memory over one call on a large frame, bytes a pixel."""
     started = time.perf_counter()
     denoiser(torch.rand(1, 1, SMALL, SMALL), 0.1)
-    side = LARGE if time.perf_counter() - started < 1 else LARGE // 2
+    side = LARGE if time.perf_counter() - started < 1 else LARGE // 4
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     denoiser(torch.rand(1, 1, side, side), 0.1)
     return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / side**2

@@ -21,10 +21,14 @@ def test_every_field_but_method_and_noise_is_declared():
     assert {f.name for f in dataclasses.fields(Recipe)} - set(DECLARED) == {"method", "noise"}
 
 
-def test_the_command_line_has_an_option_for_each():
-    command = typer.main.get_command(app).commands["denoise"]
+@pytest.mark.parametrize("method", ["denoise", "sample"])
+def test_the_command_line_has_an_option_for_each_that_the_method_reads(method):
+    command = typer.main.get_command(app).commands[method]
     options = {o for parameter in command.params for o in parameter.opts}
-    assert {f"--{name}" for name in [*DECLARED, "noise"]} <= options
+    wanted = {f"--{name.replace('_', '-')}" for name in [*knobs(Recipe, method), "noise"]}
+    assert wanted <= options
+    others = set(DECLARED) - set(knobs(Recipe, method))
+    assert not options & {f"--{name.replace('_', '-')}" for name in others}
 
 
 def test_json_has_each():
@@ -34,7 +38,7 @@ def test_json_has_each():
 def test_the_preferences_offer_the_declared_words():
     """The manifest is YAML and cannot be drawn from Python: it is held to it here."""
     kept = yaml.safe_load(MANIFEST.read_text())["contributions"]["configurations"]["defaults"]
-    assert set(kept["properties"]) == set(DECLARED) - {"seed"}
+    assert set(kept["properties"]) == set(knobs(Recipe, "denoise")) - {"seed"}
     for name, shown in kept["properties"].items():
         if isinstance(DECLARED[name], Choice):
             words = [*DECLARED[name].options()]

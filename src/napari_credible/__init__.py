@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_credible.noise import PoissonGaussian as PoissonGaussian
     from napari_credible.noise import estimate_noise as estimate_noise
     from napari_credible.run import denoise as denoise
+    from napari_credible.run import sample as sample
 
 __version__ = "0.1.0"
 
@@ -30,7 +31,7 @@ _HOMES = {
     "denoise": ["check_denoiser", "denoisers", "load_denoiser"],
     "io": ["Image", "read", "write"],
     "noise": ["Gaussian", "PoissonGaussian", "estimate_noise"],
-    "run": ["denoise"],
+    "run": ["denoise", "sample"],
 }
 __getattr__, __dir__, __all__ = _lazy.attach(__name__, submod_attrs=_HOMES)
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+import signal
 import sys
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_credible.io.files import check_writable, read_all, write
+from napari_credible.io.files import ZARR, check_writable, read_all, write
 from napari_credible.io.image import Image
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
-from napari_credible.recipe import Recipe
+from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.result import Result, expected
+from napari_credible.stopping import Stopped
 from napari_credible.training.command import train
 
 app = typer.Typer(
@@ -39,7 +44,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no 
 
 
 @app.command()
-@with_recipe
+@with_recipe("denoise")
 def denoise(
     source: In,
     output: Out,
@@ -50,6 +55,24 @@ def denoise(
     quiet: Quiet = False,
 ) -> None:
     """Denoise IN and write the estimate, its flags and its recipe to OUT."""
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+@with_recipe("sample")
+def sample(
+    source: In,
+    output: Out,
+    recipe: Recipe,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw from the posterior of IN; write its mean, std, interval and exceedance to OUT.
+
+    Ctrl-C ends it early: the maps of the draws so far are written.
+    """
     _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
 
 
@@ -195,22 +218,63 @@ def _carry_out(
         raise ValueError(f"{output} is the input; choose another name")
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
+    if recipe.method in DRAWING and image.channel_axis and output.name.lower().endswith(ZARR):
+        raise ValueError(
+            f"{output.name}: OME-Zarr has one channel axis, and that of the image is in use; write "
+            "mean and maps as .ome.tif or .fits"
+        )
     result = _with_bar(recipe, image, quiet)
-    write(output, result.image, flags=result.flags, record=result.record())
+    write(output, result.image, flags=result.flags, record=result.record(), maps=result.maps)
     if not quiet:
         for model in result.noise:
             print(model.in_words())
+        if result.posterior is not None:
+            print(_sureness(result))
         for doubt in result.doubts:
             print(f"  note: {doubt}")
         print(f"wrote {output}")
 
 
+def _sureness(result: Result) -> str:
+    """Return how good the maps themselves are."""
+    assert result.posterior is not None
+    n = result.posterior.n_draws
+    more = result.posterior.more_draws(0.05)
+    wish = f"; {more} more draws would make that 5 %" if more else ""
+    return f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %{wish}"
+
+
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
-    """Exhaust the run's steps behind a progress bar."""
+    """Exhaust the run's steps behind a progress bar; Ctrl-C keeps the draws that are done."""
     from napari_credible.run import steps
 
-    result: Result = _exhausted(steps(recipe, image), quiet)
+    if recipe.method not in DRAWING:
+        result: Result = _exhausted(steps(recipe, image), quiet)
+        return result
+    with _interruptible() as stop:
+        result = _exhausted(steps(recipe, image, stop=stop), quiet)
     return result
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request; a second one ends the program."""
+    asked: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, _: Any) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(asked)
+    except Stopped:
+        raise KeyboardInterrupt from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:

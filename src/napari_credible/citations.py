@@ -36,12 +36,31 @@ _DENOISERS = {
 }
 
 
-def of(models: Iterable[Gaussian | PoissonGaussian], denoiser: str) -> tuple[str, ...]:
-    """Return the sources of the noise models and of the denoiser."""
+_SAMPLERS = {
+    "langevin": 'B. Kawar, G. Vaksman, M. Elad, "Stochastic image denoising by sampling from the '
+    'posterior distribution", ICCV Workshops (2021).',
+    "multistep": 'C. Lu, Y. Zhou, F. Bao, J. Chen, C. Li, J. Zhu, "DPM-Solver++: fast solver for '
+    'guided sampling of diffusion probabilistic models", arXiv:2211.01095 (2022).',
+    "ancestral": 'J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models", '
+    "NeurIPS (2020).",
+}
+_DRAWN = (
+    'K. Miyasawa, "An empirical Bayes estimator of the mean of a normal population", '
+    "Bull. Inst. Internat. Statist. 38 (1961)."
+)
+
+
+def of(
+    models: Iterable[Gaussian | PoissonGaussian], denoiser: str, sampler: str = ""
+) -> tuple[str, ...]:
+    """Return the sources of the noise models, of the denoiser and of the sampler, if any."""
     models = list(models)
     found = list(_MEASURED) if any(m.evidence for m in models) else []
     if any(isinstance(m, PoissonGaussian) for m in models):
         found.append(_STABILISED)
     if denoiser in _DENOISERS:
         found.append(_DENOISERS[denoiser])
-    return tuple(found)
+    if sampler:
+        found.append(_SAMPLERS["langevin"])
+        found.append(_SAMPLERS.get(sampler, _DRAWN))
+    return tuple(dict.fromkeys(found))

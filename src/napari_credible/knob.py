@@ -15,13 +15,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Knob:
-    """Lowest and highest allowed value, inclusive unless ``above`` is set; unit; meaning."""
+    """Lowest and highest allowed value, inclusive unless ``above`` is set; unit; meaning.
+
+    ``methods`` names the methods that read it; all, where it is empty.
+    """
 
     low: float
     high: float
     unit: str = ""
     about: str = ""
     above: bool = False
+    methods: tuple[str, ...] = ()
 
     def check(self, name: str, value: Any) -> None:
         """Raise a ``ValueError`` of one sentence where ``value``, or any element, is outside."""
@@ -67,18 +71,21 @@ class Choice:
         What None means; where it is not empty, None is allowed.
     others : str
         What else may be given, such as "a path"; where it is empty, nothing else is allowed.
+    methods : tuple of str
+        That read it; all, where it is empty.
     """
 
     options: Callable[[], Mapping[str, str]]
     about: str = ""
     empty: str = ""
     others: str = ""
+    methods: tuple[str, ...] = ()
 
     def check(self, name: str, value: Any) -> None:
         """Raise a ``ValueError`` of one sentence where ``value`` is not among the options."""
         if value is None and self.empty:
             return
-        if not isinstance(value, str) or not (self.others or value in self.options()):
+        if not self.others and (not isinstance(value, str) or value not in self.options()):
             raise ValueError(f"{name} is {value!r}; give {self.wanted()}")
 
     def wanted(self) -> str:
@@ -91,13 +98,26 @@ class Choice:
         return _after(handler(source), lambda value: self.check("it", value))
 
 
-def knobs(kind: type) -> dict[str, Knob | Choice]:
-    """Return the declared parameters of a class by name, in the order of its fields."""
+class Checked:
+    """A dataclass whose declared parameters are checked when it is made."""
+
+    def __post_init__(self) -> None:
+        """Raise a ``ValueError`` of one sentence where a parameter is outside its range."""
+        for name, declared in knobs(type(self)).items():
+            declared.check(name, getattr(self, name))
+
+
+def knobs(kind: type, method: str = "") -> dict[str, Knob | Choice]:
+    """Return the declared parameters of a class by name, in the order of its fields.
+
+    With a method, only those that it reads.
+    """
     return {
         name: declared
         for name, hint in get_type_hints(kind, include_extras=True).items()
         for declared in getattr(hint, "__metadata__", ())
         if isinstance(declared, (Knob, Choice))
+        and (not method or not declared.methods or method in declared.methods)
     }
 
 

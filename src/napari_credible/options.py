@@ -15,31 +15,38 @@ from napari_credible.recipe import Recipe
 
 _NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
 
+# Shorter names of options.
+_ALSO = {"n_draws": ["--draws"]}
 
-def with_recipe(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of :class:`Recipe`.
+
+def with_recipe(method: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of :class:`Recipe` that a method reads.
 
     The command takes them as its last parameter ``recipe``, already checked.
     """
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "recipe"]
-    hints = get_type_hints(command, include_extras=True)
-    own = [p.replace(annotation=hints[p.name]) for p in own]
-    asked = recipe_options()
+    asked = recipe_options(method)
 
-    @wraps(command)
-    def called(**values: Any) -> None:
-        fields = {p.name: values.pop(p.name) for p in asked}
-        fields["noise"] = parsed_noise(fields["noise"])
-        command(**values, recipe=Recipe.of(**fields))
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command).parameters.values() if p.name != "recipe"]
+        hints = get_type_hints(command, include_extras=True)
+        own = [p.replace(annotation=hints[p.name]) for p in own]
 
-    both = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *asked]]
-    called.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
-    called.__annotations__ = {p.name: p.annotation for p in both}
-    return called
+        @wraps(command)
+        def called(**values: Any) -> None:
+            fields = {p.name: values.pop(p.name) for p in asked}
+            fields["noise"] = parsed_noise(fields["noise"])
+            command(**values, recipe=Recipe.of(method=method, **fields))
+
+        both = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *asked]]
+        called.__signature__ = inspect.Signature(both)  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in both}
+        return called
+
+    return given
 
 
-def recipe_options() -> list[inspect.Parameter]:
-    """Return one parameter for each field of :class:`Recipe` but its method."""
+def recipe_options(method: str) -> list[inspect.Parameter]:
+    """Return one parameter for each field of :class:`Recipe` that a method reads."""
     types = get_type_hints(Recipe)
     noise = inspect.Parameter(
         "noise",
@@ -48,18 +55,20 @@ def recipe_options() -> list[inspect.Parameter]:
         annotation=Annotated[str, typer.Option("--noise", help=_NOISE)],
     )
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
-    declared = knobs(Recipe)
+    declared = knobs(Recipe, method)
     return [noise, *(_option(n, types[n], declared[n], defaults[n]) for n in declared)]
 
 
 def _option(name: str, kind: Any, declared: Knob | Choice, default: Any) -> inspect.Parameter:
     about = f"{declared.about[:1].upper()}{declared.about[1:]}"
-    option = typer.Option(f"--{name.replace('_', '-')}", help=f"{about}: {declared.wanted()}.")
+    names = [f"--{name.replace('_', '-')}", *_ALSO.get(name, [])]
+    option = typer.Option(*names, help=f"{about}: {declared.wanted()}.")
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[kind, option],
+        # What may also be a mapping in a recipe is a word here.
+        annotation=Annotated[str if kind is Any else kind, option],
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from napari_credible.io.image import Image
-from napari_credible.recipe import Recipe
+from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.samplers import Sampler, sampler_of
 from napari_credible.tiling import Grid
 
 # A larger tile is hardly faster, and Cancel waits for a tile to end.
@@ -17,7 +18,9 @@ _LARGEST_CORE = 2048
 _UNKNOWN_REACH, _FEATHER = 64, 16
 _UNKNOWN_BYTES_PER_PIXEL = 2000
 _SHARE_OF_MEMORY = 0.5
-# Begins the name of a denoiser that only its author can hand over.
+# Pixels of a call beyond which it gets no faster for each.
+_FULL_CPU, _FULL_GPU = 2**19, 2**23
+# Begins the name of a denoiser or sampler that only its author can hand over.
 CUSTOM = "custom:"
 
 Denoise = Callable[..., Any]
@@ -38,7 +41,11 @@ class Plan:
     channels, planes : int
         Channels, and planes of each.
     memory : int
-        Bytes that the largest tile takes, beside the image and the result.
+        Bytes that the largest call takes, beside the image and the result.
+    draws, evaluations : int
+        Images drawn, and calls of the denoiser for each; 1 and 1 where nothing is drawn.
+    together : int
+        Draws made in one call.
     """
 
     device: str
@@ -47,15 +54,23 @@ class Plan:
     channels: int
     planes: int
     memory: int
+    draws: int = 1
+    evaluations: int = 1
+    together: int = 1
 
     @property
     def tiles(self) -> int:
         """Number of tiles of the whole run."""
         return len(self.grid.tiles()) * self.channels * self.planes
 
+    @property
+    def calls(self) -> int:
+        """Number of calls of the denoiser on a whole plane."""
+        return self.channels * self.planes * self.draws * self.evaluations
+
     def seconds(self, per_pixel: float) -> float:
         """Return how long the run takes where a pixel takes ``per_pixel`` seconds."""
-        return per_pixel * self.grid.pixels() * self.channels * self.planes
+        return per_pixel * self.grid.pixels() * self.calls
 
     def describe(self, seconds: float | None = None) -> str:
         """Return the plan in one sentence, with its duration where that is known."""
@@ -67,10 +82,17 @@ class Plan:
             f"{'s' if self.tiles > 1 else ''} on {self.device} in {precision}, "
             f"about {self.memory / 2**30:.2f} GiB at a time"
         )
+        if self.draws > 1:
+            words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
-def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any] | None = None) -> Plan:
+def plan(
+    recipe: Recipe,
+    image: Image,
+    denoiser: Callable[..., Any] | None = None,
+    sampler: Sampler | None = None,
+) -> Plan:
     """Return what :func:`napari_credible.run.steps` will do, computing nothing.
 
     Parameters
@@ -81,6 +103,8 @@ def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any] | None = Non
         Only its shape is looked at.
     denoiser : Denoiser, optional
         Only its reach, stride and appetite are looked at; loaded where not given.
+    sampler : Sampler, optional
+        In place of the one that the recipe names.
     """
     denoiser = denoiser or load(recipe)
     device = chosen_device(recipe.device)
@@ -89,6 +113,11 @@ def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any] | None = Non
     budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
     grid = _grid(ordered[-2:], denoiser, budget // appetite)
+    draws, evaluations, several = 1, 1, 1
+    if recipe.method in DRAWING:
+        draws, evaluations = recipe.n_draws, (sampler or named_sampler(recipe)).evaluations
+        several = _together(draws, prod(grid.shape), budget // appetite, device)
+        several = several if len(grid.tiles()) == 1 else 1
     return Plan(
         device=device,
         bfloat16=recipe.precision == "bfloat16"
@@ -96,8 +125,27 @@ def plan(recipe: Recipe, image: Image, denoiser: Callable[..., Any] | None = Non
         grid=grid,
         channels=channels,
         planes=prod(ordered[:-2]) // channels,
-        memory=grid.largest() * appetite,
+        memory=grid.largest() * appetite * several,
+        draws=draws,
+        evaluations=evaluations,
+        together=several,
     )
+
+
+def named_sampler(recipe: Recipe) -> Sampler:
+    """Return the sampler that a recipe names."""
+    if isinstance(recipe.sampler, str) and recipe.sampler.startswith(CUSTOM):
+        raise ValueError(
+            f"the recipe names the sampler {recipe.sampler.removeprefix(CUSTOM)!r}, which its "
+            "author handed over as a Python object; hand it over again: sampler=..."
+        )
+    return sampler_of(recipe.sampler)
+
+
+def _together(draws: int, pixels: int, affordable: int, device: str) -> int:
+    """Return how many draws to make at once: enough that a call's fixed cost does not count."""
+    wanted = ceil((_FULL_CPU if device == "cpu" else _FULL_GPU) / pixels)
+    return max(1, min(draws, wanted, affordable // pixels))
 
 
 def duration(seconds: float) -> str:

@@ -20,6 +20,8 @@ from napari_credible.knob import Choice, Knob
 from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_dict
 
 Model = Gaussian | PoissonGaussian
+# Methods that draw from the posterior.
+DRAWING = ("sample",)
 Noise = Annotated[
     Any,
     BeforeValidator(lambda value: _noise(value)),
@@ -46,13 +48,26 @@ def _dtypes() -> dict[str, str]:
     }
 
 
+def _samplers() -> dict[str, str]:
+    from napari_credible.samplers import ABOUT
+
+    return ABOUT
+
+
+def _keeping() -> dict[str, str]:
+    return {
+        "draws": "every draw, so that anything can be asked of them later",
+        "maps": "mean, spread, one interval and one exceedance: any number of draws fits",
+    }
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Recipe:
     """Everything that decides a result, beside the image itself.
 
     Parameters
     ----------
-    method : "denoise"
+    method : "denoise" or "sample"
         What is done.
     noise : NoiseModel, sequence of them, or None
         Of the image; one for each channel of an image with a channel axis. None measures it.
@@ -68,13 +83,26 @@ class Recipe:
         That tiles may take; None takes half of what is free when the run starts.
     dtype : "float32" or "input"
         Of the estimate in files and layers. "input" rounds to the input's integers.
+    sampler : str, mapping or Sampler
+        Who draws, for ``sample``: see :func:`napari_credible.samplers.sampler_of`.
+    n_draws : int, 2 to 1e6
+        Images drawn from the posterior.
+    level : float, 0 to 1, excluded
+        Probability of the credible interval.
+    threshold : float, optional, image units
+        Of the exceedance probability; None maps none.
+    keep : "draws" or "maps"
+        What stays in memory.
+    widen : float, 0.1 to 10
+        Factor on both sides of the interval, from a calibration on images whose truth is known:
+        see :func:`napari_credible.calibration.widening`.
 
     Notes
     -----
     Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
-    method: Literal["denoise"] = "denoise"
+    method: Literal["denoise", "sample"] = "denoise"
     noise: Noise = None
     denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
     seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
@@ -86,6 +114,22 @@ class Recipe:
         float | None, Knob(0.01, 1e6, "GiB", "that tiles may take; empty: half of what is free")
     ] = None
     dtype: Annotated[str, Choice(_dtypes, "numbers of the result")] = "float32"
+    sampler: Annotated[
+        Any,
+        BeforeValidator(lambda value: _sampler(value)),
+        Choice(_samplers, "who draws", others="NAME:NUMBER", methods=DRAWING),
+    ] = "corrected"
+    n_draws: Annotated[int, Knob(2, 10**6, "", "images drawn", methods=DRAWING)] = 16
+    level: Annotated[
+        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=DRAWING)
+    ] = 0.9
+    threshold: Annotated[
+        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=DRAWING)
+    ] = None
+    keep: Annotated[str, Choice(_keeping, "what stays in memory", methods=DRAWING)] = "draws"
+    widen: Annotated[
+        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=DRAWING)
+    ] = 1.0
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""
@@ -145,6 +189,15 @@ def _noise(value: Any) -> Model | tuple[Model, ...] | None:
     if isinstance(value, (list, tuple)) and value:
         return tuple(_one_model(each) for each in value)
     raise ValueError("give Gaussian, PoissonGaussian, one of them for each channel, or nothing")
+
+
+def _sampler(value: Any) -> str | dict[str, Any]:
+    """Return a sampler as plain JSON values, checked."""
+    if isinstance(value, str) and value.startswith("custom:"):
+        return value
+    from napari_credible.samplers import sampler_of, spelled
+
+    return spelled(sampler_of(value))
 
 
 def _one_model(value: Any) -> Model:

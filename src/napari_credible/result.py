@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from napari_credible.flags import describe
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
+from napari_credible.streamed import Streamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +39,8 @@ class Result:
         SHA-256 of the network's weights; empty for a denoiser without any.
     citations : tuple of str
         Of the methods that were used.
-    posterior : None
-        A posterior is drawn by ``sample``, not by ``denoise``.
+    posterior : Posterior, Streamed or None
+        What was drawn by ``sample``; None from ``denoise``.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -50,7 +52,7 @@ class Result:
     source: Image
     weights: str = ""
     citations: tuple[str, ...] = ()
-    posterior: None = None
+    posterior: Posterior | Streamed | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -73,6 +75,20 @@ class Result:
         return np.clip(np.round(self.estimate), limits.min, limits.max).astype(kind)
 
     @property
+    def maps(self) -> dict[str, NDArray[np.float32]]:
+        """What is written beside the estimate: std, lower, upper, and exceedance if asked.
+
+        Empty where nothing was drawn.
+        """
+        if self.posterior is None:
+            return {}
+        lower, upper = self.posterior.interval(self.recipe.level)
+        maps = {"std": self.posterior.std, "lower": lower, "upper": upper}
+        if self.recipe.threshold is not None:
+            maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
+        return maps
+
+    @property
     def doubts(self) -> list[str]:
         """Every doubt in words: of the noise measurement, then of single pixels."""
         measured = [d for model in self.noise if model.evidence for d in model.evidence.doubts]
@@ -80,7 +96,9 @@ class Result:
 
     def record(self) -> dict[str, Any]:
         """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
+        drawn = {} if self.posterior is None else {"n_draws": self.posterior.n_draws}
         return {
+            **drawn,
             "recipe": json.loads(self.recipe.to_json()),
             "versions": self.versions,
             "weights_sha256": self.weights,

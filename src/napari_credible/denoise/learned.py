@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from napari_credible.denoise.catalogue import Card
 from napari_credible.denoise.networks import Network
-from napari_credible.denoise.protocol import levels
+from napari_credible.denoise.protocol import level_map, levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,11 @@ class Learned:
         """Peak memory of a call, in bytes a pixel."""
         return self.net.bytes_per_pixel
 
+    @property
+    def takes_maps(self) -> bool:
+        """Whether ``sigma`` may differ from pixel to pixel."""
+        return bool(getattr(self.net, "takes_maps", False))
+
     def fitted(self, low: float, high: float) -> Learned:
         """Return the same network for an image whose values lie mostly in [low, high]."""
         if not high > low:
@@ -67,12 +72,28 @@ class Learned:
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Denoise each channel of ``x`` (B, C, Y, X) at ``sigma``; no level leaves x as it is."""
+        if isinstance(sigma, Tensor) and sigma.ndim == 4:
+            return self._with_map(x, level_map(x, sigma))
         level = levels(x, sigma)
         batch, channels, rows, columns = x.shape
         flat = x.reshape(batch * channels, 1, rows, columns).float()
         each = level.float().repeat_interleave(channels) / self.span
         noise = self._noise((flat - self.low) / self.span, each)
         clean = flat - self.span * noise * (each > 0).view(-1, 1, 1, 1)
+        return clean.reshape(x.shape).to(x.dtype)
+
+    def _with_map(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Denoise ``x`` (B, C, Y, X) at a level that differs from pixel to pixel."""
+        if not self.takes_maps:
+            raise ValueError(
+                f"{self.card.name} takes one noise level for an image, not a map; give a number"
+            )
+        batch, channels, rows, columns = x.shape
+        each = sigma.to(torch.float32).expand(batch, channels, rows, columns) / self.span
+        flat = x.reshape(batch * channels, 1, rows, columns).float()
+        each = each.reshape(flat.shape)
+        noise = self._noise((flat - self.low) / self.span, _mirrored(each, self.stride))
+        clean = flat - self.span * noise * (each > 0)
         return clean.reshape(x.shape).to(x.dtype)
 
     def _noise(self, x: Tensor, sigma: Tensor) -> Tensor:

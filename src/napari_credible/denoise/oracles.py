@@ -1,6 +1,6 @@
 """Denoisers that are exactly E[x | y], for priors whose answer is known: the tests' truth.
 
-Both act on each pixel alone.
+The first and the last act on each pixel alone, the second on each frequency.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_credible.denoise.protocol import levels
+from napari_credible.denoise.protocol import level_map, levels
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,59 @@ class GaussianPrior:
 
     reach = 0
     stride = 1
+    takes_maps = True
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Return mean + (x - mean) std^2 / (std^2 + sigma^2)."""
-        level = levels(x, sigma).view(-1, 1, 1, 1)
+        level = level_map(x, sigma)
         return self.mean + (x - self.mean) * self.std**2 / (self.std**2 + level**2)
 
     def posterior_std(self, sigma: float) -> float:
         """Return the standard deviation of a clean pixel given its noisy value."""
         return self.std * sigma / math.hypot(self.std, sigma)
+
+
+@dataclass(frozen=True)
+class PowerLawPrior:
+    """Periodic Gaussian fields whose power falls with frequency: pixels depend on each other.
+
+    Parameters
+    ----------
+    std : float
+        Of a pixel; units of the image.
+    exponent : float
+        Power is proportional to 1 / (1 + (f / f0)^exponent), f0 one cycle in 16 pixels.
+    """
+
+    std: float = 1.0
+    exponent: float = 3.0
+
+    whole = True
+
+    def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        """Return Wiener's filter of ``x``."""
+        level = levels(x, sigma).view(-1, 1, 1, 1)
+        power = self.power(x)
+        return torch.fft.ifft2(torch.fft.fft2(x) * (power / (power + level**2))).real
+
+    def power(self, like: Tensor) -> Tensor:
+        """Return the variance of each frequency (orthonormal transform), shape (Y, X)."""
+        rows, columns = (
+            torch.fft.fftfreq(n, dtype=like.dtype, device=like.device) for n in like.shape[-2:]
+        )
+        frequency = torch.sqrt(rows[:, None].square() + columns.square())
+        power = 1 / (1 + (16 * frequency) ** self.exponent)
+        return self.std**2 * power / power.mean()
+
+    def draw(self, shape: tuple[int, int], rng: torch.Generator) -> Tensor:
+        """Return a clean image, shape (1, 1, Y, X)."""
+        white = torch.randn((1, 1, *shape), generator=rng)
+        return torch.fft.ifft2(torch.fft.fft2(white) * self.power(white).sqrt()).real
+
+    def posterior_std(self, like: Tensor, sigma: float) -> float:
+        """Return the standard deviation of a clean pixel given the noisy image."""
+        power = self.power(like)
+        return float((power * sigma**2 / (power + sigma**2)).mean().sqrt())
 
 
 @dataclass(frozen=True)
@@ -56,6 +100,7 @@ class MixturePrior:
 
     reach = 0
     stride = 1
+    takes_maps = True
 
     def __post_init__(self) -> None:
         lengths = {len(self.weights), len(self.means), len(self.stds)}
@@ -76,7 +121,7 @@ class MixturePrior:
         return second - (share * centre).sum(-1).square()
 
     def _posterior(self, x: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        level = levels(x, sigma).view(-1, 1, 1, 1, 1)
+        level = level_map(x, sigma)[..., None]
         weights, means, stds = (
             torch.tensor(v, dtype=x.dtype, device=x.device)
             for v in (self.weights, self.means, self.stds)

@@ -19,12 +19,33 @@ class Denoiser(Protocol):
     input pixel cannot change an output pixel; ``stride``, the multiple of pixels at which tiles
     must start; ``bytes_per_pixel``, the memory of a call; and ``fitted(low, high)``, which
     returns the denoiser for an image whose values lie mostly between these two. One that must
-    see a plane as a whole says so: ``whole = True``.
+    see a plane as a whole says so: ``whole = True``. One that also takes noise whose level
+    differs from pixel to pixel, ``sigma`` of shape ``(1, 1, Y, X)``, says ``takes_maps = True``.
     """
 
     def __call__(self, x: Tensor, sigma: float | Tensor) -> Tensor:
         """Denoise ``x`` at level ``sigma``."""
         ...
+
+
+def level_map(x: Tensor, sigma: float | Tensor) -> Tensor:
+    """Return ``sigma``, a number, ``(B,)`` or ``(1 or B, 1, Y, X)``, with four dimensions.
+
+    Raises
+    ------
+    ValueError
+        Where it fits ``x`` in none of these ways, is negative or not finite.
+    """
+    if not isinstance(sigma, Tensor) or sigma.ndim != 4:
+        return levels(x, sigma).view(-1, 1, 1, 1)
+    if sigma.shape[-2:] != x.shape[-2:] or sigma.shape[1] != 1 or len(sigma) not in (1, len(x)):
+        raise ValueError(
+            f"the map of sigma has shape {tuple(sigma.shape)} for x of {tuple(x.shape)}; "
+            "give (1, 1, Y, X)"
+        )
+    if not bool(torch.isfinite(sigma).all()) or bool((sigma < 0).any()):
+        raise ValueError("the map of sigma holds values below 0 or not finite; give noise levels")
+    return sigma
 
 
 def levels(x: Tensor, sigma: float | Tensor) -> Tensor:

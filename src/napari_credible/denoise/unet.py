@@ -82,6 +82,9 @@ class UNet(nn.Module):
     layers after it see differences of pixels, which eight bits carry well.
     """
 
+    # A map of levels reads like a constant one: the level is a channel of the input.
+    takes_maps = True
+
     def __init__(self, shape: UNetShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or UNetShape()
@@ -121,9 +124,15 @@ class UNet(nn.Module):
         return levels + bottom + ends + self.stride
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Predict the noise in ``x``, shape ``(B, 1, Y, X)``, at levels ``sigma``, ``(B,)``."""
+        """Predict the noise in ``x``, shape ``(B, 1, Y, X)``.
+
+        ``sigma`` has shape ``(B,)``, or ``(B, 1, Y, X)`` where the level differs between pixels.
+        """
         halves = F.pixel_unshuffle(x, 2)
-        level = sigma.view(-1, 1, 1, 1).expand(-1, 1, *halves.shape[-2:])
+        if sigma.ndim == 4:
+            level = F.avg_pool2d(sigma, 2)
+        else:
+            level = sigma.view(-1, 1, 1, 1).expand(-1, 1, *halves.shape[-2:])
         features = torch.cat([halves, level.to(halves.dtype)], 1)
         features = features.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, enabled=False):

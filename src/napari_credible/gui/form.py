@@ -49,9 +49,13 @@ def field(name: str, declared: Knob | Choice, value: Any) -> ValueWidget:
     return box
 
 
-def fields(kind: type, values: dict[str, Any]) -> dict[str, ValueWidget]:
-    """Return the widgets of a class's declared parameters by name; ``values`` to begin with."""
-    return {name: field(name, declared, values[name]) for name, declared in knobs(kind).items()}
+def fields(kind: type, values: dict[str, Any], method: str = "") -> dict[str, ValueWidget]:
+    """Return the widgets of a class's declared parameters by name; ``values`` to begin with.
+
+    With a method, only of those that it reads.
+    """
+    declared = knobs(kind, method)
+    return {name: field(name, each, values[name]) for name, each in declared.items()}
 
 
 def values(widgets: dict[str, ValueWidget]) -> dict[str, Any]:

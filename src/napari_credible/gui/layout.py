@@ -36,7 +36,8 @@ class Controls:
         self.layer = ComboBox(
             label="image", choices=layers, nullable=False, tooltip="Which layer is denoised"
         )
-        self.fields = fields(Recipe, {name: getattr(recipe, name) for name in knobs(Recipe)})
+        values = {name: getattr(recipe, name) for name in knobs(Recipe)}
+        self.fields = fields(Recipe, values, recipe.method)
         self.preview = CheckBox(
             text="Preview", value=False, tooltip="Denoise what is in view, without a run"
         )

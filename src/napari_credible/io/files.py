@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_credible.io.image import Image, as_image
 
 TIFF = (".tif", ".tiff")
@@ -100,6 +102,7 @@ def write(
     *,
     flags: Any = None,
     record: Mapping[str, Any] | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an image by the suffix of ``path``: OME-TIFF, FITS or OME-Zarr.
 
@@ -115,6 +118,9 @@ def write(
         Written as a second series or HDU.
     record : mapping, optional
         Provenance: see :meth:`napari_credible.result.Result.record`.
+    maps : mapping of str to ndarray, optional
+        Of the image's shape, such as "std", "lower" and "upper". In OME-TIFF further series of
+        these names, in FITS HDUs (ERR, LOWER, UPPER, PROB), in OME-Zarr further channels.
 
     Raises
     ------
@@ -124,7 +130,8 @@ def write(
     path, image = Path(path), as_image(image)
     kind = check_writable(path, image)
     if kind == ZARR:
-        _write_folder(path, image, flags, record)
+        named = {"channels": ["estimate", *maps]} if maps else {}
+        _write_folder(path, *_as_channels(image, flags, maps), {**(record or {}), **named})
         return
     if kind == TIFF:
         from napari_credible.io.tiff import write_tiff as writer
@@ -134,12 +141,30 @@ def write(
     handle, beside = tempfile.mkstemp(suffix=suffix, prefix=".part-", dir=path.parent)
     os.close(handle)
     try:
-        writer(Path(beside), image, flags, record)
+        writer(Path(beside), image, flags, record, maps)
         os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def _as_channels(image: Image, flags: Any, maps: Mapping[str, Any] | None) -> tuple[Image, Any]:
+    """Return an image whose first channel is the image and whose others are its maps."""
+    if not maps:
+        return image, flags
+    if image.channel_axis:
+        raise ValueError(
+            f"OME-Zarr has one channel axis, and that of the image (axes {image.axes}) is in use; "
+            "write its maps as .ome.tif or .fits"
+        )
+    stacked = np.stack([np.asarray(image.array, dtype=np.float32), *maps.values()])
+    whole = Image(
+        stacked, f"C{image.axes}", (1.0, *image.scale), ("pixel", *image.axis_units), image.unit,
+        image.header, image.name,
+    )  # fmt: skip
+    marked = None if flags is None else np.stack([flags] * len(stacked))
+    return whole, marked
 
 
 def _write_folder(path: Path, image: Image, flags: Any, record: Mapping[str, Any] | None) -> None:

@@ -19,6 +19,12 @@ _STRUCTURE = (
     "BSCALE", "BLANK", "CHECKSUM", "DATASUM", "DATAMIN", "DATAMAX", "EXTNAME", "EXTVER", "INHERIT",
     "ZIMAGE",
 )  # fmt: skip
+# Where a pixel lies on the sky, and its unit: as true of a map as of the image.
+_PLACE = (
+    "WCSAXES", "CRVAL", "CRPIX", "CDELT", "CTYPE", "CUNIT", "CD1_", "CD2_", "PC1_", "PC2_", "PV",
+    "LONPOLE", "LATPOLE", "RADESYS", "EQUINOX", "BUNIT",
+)  # fmt: skip
+_HDUS = {"std": "ERR", "exceedance": "PROB"}
 _HISTORY_WIDTH = 68
 _LONGEST_HISTORY = 20_000
 
@@ -99,9 +105,13 @@ def _described(
 
 
 def write_fits(
-    path: Path, image: Image, flags: Any = None, record: Mapping[str, Any] | None = None
+    path: Path,
+    image: Image,
+    flags: Any = None,
+    record: Mapping[str, Any] | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the image with its header, its flags as an HDU and its record as HISTORY and JSON.
+    """Write the image with its header, flags and maps as HDUs, its record as HISTORY and JSON.
 
     The scale of an image that did not come from FITS goes into CDELT and CUNIT. Y and X become
     the last axes, as FITS programs show them.
@@ -109,6 +119,7 @@ def write_fits(
     fits = _astropy()
     if image.axes[-2:] != "YX":
         flags = None if flags is None else image.with_array(flags).planar().array
+        maps = {name: image.with_array(each).planar().array for name, each in (maps or {}).items()}
         image = image.planar()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,12 +131,24 @@ def write_fits(
             for start in range(0, len(text), _HISTORY_WIDTH):
                 header.add_history(text[start : start + _HISTORY_WIDTH])
         hdus = fits.HDUList([fits.PrimaryHDU(np.ascontiguousarray(image.array), header)])
+        for name, each in (maps or {}).items():
+            named = _HDUS.get(name, name.upper())
+            hdus.append(fits.ImageHDU(np.ascontiguousarray(each), _placed(header), name=named))
         if flags is not None:
             hdus.append(fits.ImageHDU(np.ascontiguousarray(flags), name="FLAGS"))
         if record:
             column = fits.Column("JSON", f"{len(text.encode())}A", array=np.array([text]))
             hdus.append(fits.BinTableHDU.from_columns([column], name="RECIPE"))
         hdus.writeto(path, overwrite=True, checksum=True)
+
+
+def _placed(header: Any) -> Any:
+    """Return what a header says of place and unit, for the maps beside the image."""
+    kept = header.copy()
+    for name in list(kept):
+        if not name.startswith(_PLACE):
+            kept.remove(name, ignore_missing=True, remove_all=True)
+    return kept
 
 
 def _header(fits: Any, image: Image) -> Any:

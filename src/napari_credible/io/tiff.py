@@ -185,9 +185,13 @@ def _unit(name: str) -> str:
 
 
 def write_tiff(
-    path: Path, image: Image, flags: Any = None, record: Mapping[str, Any] | None = None
+    path: Path,
+    image: Image,
+    flags: Any = None,
+    record: Mapping[str, Any] | None = None,
+    maps: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write an OME-TIFF: the image, then its flags as a second series.
+    """Write an OME-TIFF: the image, its flags as a second series, its maps as further ones.
 
     The record goes into the image's OME description as JSON.
 
@@ -196,6 +200,7 @@ def write_tiff(
     ValueError
         Where an axis or a header cannot be kept.
     """
+    turned = {name: _for_ome(image, each)[1] for name, each in (maps or {}).items()}
     image, flags = _for_ome(image, flags)
     axes = check_tiff(image, path.name)
     description = json.dumps({RECORD: dict(record or {}), "intensity_unit": image.unit})
@@ -207,10 +212,8 @@ def write_tiff(
             metadata={**metadata, "Description": description},
             **options,
         )
-        if flags is not None:
-            file.write(
-                np.ascontiguousarray(flags), metadata={**metadata, "Name": "flags"}, **options
-            )
+        for name, series in {**({} if flags is None else {"flags": flags}), **turned}.items():
+            file.write(np.ascontiguousarray(series), metadata={**metadata, "Name": name}, **options)
 
 
 def _for_ome(image: Image, flags: Any) -> tuple[Image, Any]:

@@ -48,6 +48,22 @@ class NoiseModel(Protocol):
         """Map the mean of stabilised counts back to ``light``, without bias."""
         ...
 
+    def light_of(self, draw: ArrayLike) -> Array:
+        """Map one possible noise-free stabilised image to ``light``."""
+        ...
+
+    def deviation(self, light: ArrayLike) -> Array:
+        """Return the standard deviation of the stabilised counts of ``light``: about 1."""
+        ...
+
+    def lowest(self) -> Map:
+        """Return the value below which no light is."""
+        ...
+
+    def least(self, photoelectrons: float) -> Map:
+        """Return the light of a number of photoelectrons; minus infinity without photons."""
+        ...
+
     def faint(self, light: ArrayLike) -> NDArray[np.bool_]:
         """Return where ``light`` is so faint that ``stabilise`` falls short of variance 1."""
         ...
@@ -130,6 +146,22 @@ class Gaussian(_Numbers):
         """Multiply by sigma."""
         return np.asarray(stabilised, dtype=np.float64) * self.sigma
 
+    def light_of(self, draw: ArrayLike) -> Array:
+        """Multiply by sigma."""
+        return self.restore(draw)
+
+    def deviation(self, light: ArrayLike) -> Array:
+        """Return 1 everywhere."""
+        return np.ones(np.shape(light))
+
+    def lowest(self) -> Map:
+        """Return minus infinity: nothing forbids negative values."""
+        return -np.inf
+
+    def least(self, photoelectrons: float) -> Map:
+        """Return minus infinity: nothing is counted."""
+        return -np.inf
+
     def faint(self, light: ArrayLike) -> NDArray[np.bool_]:
         """Return False everywhere: the transform is exact."""
         return np.zeros(np.shape(light), dtype=np.bool_)
@@ -194,6 +226,29 @@ class PoissonGaussian(_Numbers):
     def restore(self, stabilised: ArrayLike) -> Array:
         """Apply its exact unbiased inverse: see :func:`anscombe.inverse`; ADU."""
         return np.asarray(self.offset + self.gain * anscombe.inverse(stabilised, self._read()))
+
+    def light_of(self, draw: ArrayLike) -> Array:
+        """Return the light (ADU) under which stabilised counts have mean ``draw``.
+
+        A noise-free stabilised image is E f(counts), pixel by pixel a curve of the light, and a
+        draw is one such image that may have been: the curve is inverted, on each draw by itself.
+        The mean light is then the mean of these. It is not :meth:`restore` of the mean draw: by
+        a quarter of the draws' variance the two differ, in photoelectrons, since the curve
+        bends. No light is below the offset, so neither is a draw.
+        """
+        return np.maximum(self.restore(draw), self.lowest())
+
+    def deviation(self, light: ArrayLike) -> Array:
+        """Return the exact one at each pixel: see :func:`anscombe.deviation`."""
+        return anscombe.deviation(self.photoelectrons(light), self._read())
+
+    def lowest(self) -> Map:
+        """Return the offset: there is no negative light."""
+        return self.offset
+
+    def least(self, photoelectrons: float) -> Map:
+        """Return the offset and the counts of some photoelectrons."""
+        return self.offset + self.gain * photoelectrons
 
     def faint(self, light: ArrayLike) -> NDArray[np.bool_]:
         """Return where light is below one photoelectron and the read noise below half of one."""
