@@ -29,8 +29,8 @@ FOLDERS = {
     "microscopy": "test/pairs/fmd/gt", "astronomy": "test/astronomy/clean",
 }  # fmt: skip
 LEVELS = (15, 25, 50)
-# A frame whose memory is looked at (a quarter of the side where the small one takes over a second); a
-# smaller one first, so that libraries are loaded.
+# A frame whose memory is looked at, a quarter of the side where the small one takes over a second;
+# a smaller one first, so that libraries are loaded.
 SMALL, LARGE = 128, 2048
 
 

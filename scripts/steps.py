@@ -14,6 +14,7 @@ of two Gaussians (by simulation, fresh noise in each step). The mean is right in
 
 import math
 import sys
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -45,19 +46,25 @@ def gaussian_spread(levels: Tensor, g: Tensor, h: Tensor) -> Tensor:
     basis = torch.eye(len(g), dtype=torch.float64)
     for k in range(len(g)):
         answer = WIDTHS**2 / (WIDTHS**2 + levels[k + 1] ** 2)
-        x, d = stepped(x, d, basis[k], lambda p, j=answer: j[:, None] * p, levels, g, h, k)
+        x, d = stepped(x, d, basis[k], lambda p, j=answer: j[:, None] * p, (levels, g, h), k)
     return (d.square().sum(1) * (1 + 1 / WIDTHS**2)).sqrt()
 
 
-def stepped(x, d, noise, denoise, levels, g, h, k):
+def stepped(
+    x: Tensor, d: Tensor, noise: Tensor, denoise: Callable[[Tensor], Tensor],
+    weights: tuple[Tensor, Tensor, Tensor], k: int,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return the state after step ``k``."""
+    levels, g, h = weights
     r = (levels[k + 1] / levels[k]) ** 2
     predicted = (1 - r) * d + r * x + levels[k + 1] * (1 - r).sqrt() * noise
     answer = denoise(predicted)
     return predicted + g[k] * (answer - d), answer + h[k] * (answer - d)
 
 
-def mixture_error(prior: MixturePrior, sigma: float, numbers, rng) -> tuple[Tensor, Tensor]:
+def mixture_error(
+    prior: MixturePrior, sigma: float, numbers: Tensor, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Return spread error and mean error, pooled over noisy values drawn from the prior."""
     levels, g, h = unpacked(numbers)
     y, weight = noisy_values(prior, sigma)

@@ -17,9 +17,11 @@ LEVEL = {
     "flags": 0, "knob": 0, "stopping": 0, "jvp": 0,
     "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
     "solvers": 20, "samplers": 20, "adapt": 20, "bounds": 29, "posterior": 30, "jacobian": 30,
-    "streamed": 31, "calibration": 32, "tiling": 40, "stacks": 40, "citations": 50, "recipe": 50, "io": 50,
+    "streamed": 31, "calibration": 32, "tiling": 40, "stacks": 40, "citations": 50,
+    "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,
-    "pilot": 56, "planes": 57, "drawing": 58, "run": 60, "batch": 62, "options": 65, "training": 60, "demo": 65,
+    "pilot": 56, "planes": 57, "drawing": 58, "run": 60, "batch": 62, "options": 65,
+    "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
 

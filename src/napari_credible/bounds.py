@@ -112,8 +112,8 @@ def _between(extremes: Floats, r: float) -> Floats:
     first = math.floor(r)
     share = r - first
     if first >= len(extremes):
-        return extremes[-1]
-    return extremes[first - 1] * (1 - share) + extremes[first] * share
+        return np.asarray(extremes[-1])
+    return np.asarray(extremes[first - 1] * (1 - share) + extremes[first] * share
 
 
 def _student(level: float, n_draws: int) -> float:

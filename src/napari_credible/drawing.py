@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,8 @@ class Drawing:
         except Stopped:
             if kept.n_draws < 2:
                 raise
-        return kept.posterior()
+        found: Posterior | Streamed = kept.posterior()
+        return found
 
     def _keeper(self) -> Any:
         shape = self.back(np.broadcast_to(np.float32(0), self.planes.shape)).shape
@@ -142,7 +143,7 @@ class Drawing:
         channel: Channel,
         denoiser: Denoise,
         doubtful: Flag,
-        seeds: list[tuple[int, ...]],
+        seeds: Sequence[tuple[int, ...]],
         before: int,
         kept: Any,
     ) -> Generator[Progress, None, Array]:
@@ -192,7 +193,7 @@ class Noise:
     """
 
     def __init__(
-        self, seeds: list[tuple[int, ...]], like: Tensor, scale: float | Tensor = 1.0
+        self, seeds: Sequence[tuple[int, ...]], like: Tensor, scale: float | Tensor = 1.0
     ) -> None:
         import torch
 

@@ -144,6 +144,7 @@ def called(denoiser: Denoise, x: Tensor, sigma: float | Tensor = 1.0) -> Tensor:
 
 
 def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on whatever device."""
     import torch
 
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (

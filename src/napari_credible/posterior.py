@@ -7,12 +7,12 @@ what its maps need. Both are cheap to ask again: nothing is computed before it i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_credible import bounds
 
@@ -108,7 +108,7 @@ class Posterior:
         """Standard deviation of the draws (divided by n - 1), shape (..., Y, X)."""
         return np.asarray(self.draws.std(0, ddof=1, dtype=np.float64), dtype=np.float32)
 
-    def quantile(self, q: ArrayLike) -> Array:
+    def quantile(self, q: float | Sequence[float] | NDArray[np.floating[Any]]) -> Array:
         """Return sample quantiles as numpy's, shape (..., Y, X), or (len(q), ..., Y, X).
 
         They are those of the draws at hand: between the 0.05 and 0.95 quantile of n exact draws
@@ -159,7 +159,7 @@ class Posterior:
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one component")
         flat = (self.draws - self.mean).reshape(self.n_draws, -1).astype(np.float64)
-        # The small Gram matrix has the draws' eigenvalues, and there are far fewer draws than pixels.
+        # The Gram matrix has the same eigenvalues, and draws are far fewer than pixels.
         values, vectors = np.linalg.eigh(flat @ flat.T)
         order = np.argsort(values)[::-1][: min(k, self.n_draws - 1)]
         images = vectors[:, order].T @ flat

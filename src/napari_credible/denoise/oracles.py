@@ -62,7 +62,8 @@ class PowerLawPrior:
         """Return Wiener's filter of ``x``."""
         level = levels(x, sigma).view(-1, 1, 1, 1)
         power = self.power(x)
-        return torch.fft.ifft2(torch.fft.fft2(x) * (power / (power + level**2))).real
+        found: Tensor = torch.fft.ifft2(torch.fft.fft2(x) * (power / (power + level**2))).real
+        return found
 
     def power(self, like: Tensor) -> Tensor:
         """Return the variance of each frequency (orthonormal transform), shape (Y, X)."""
@@ -76,7 +77,8 @@ class PowerLawPrior:
     def draw(self, shape: tuple[int, int], rng: torch.Generator) -> Tensor:
         """Return a clean image, shape (1, 1, Y, X)."""
         white = torch.randn((1, 1, *shape), generator=rng)
-        return torch.fft.ifft2(torch.fft.fft2(white) * self.power(white).sqrt()).real
+        drawn: Tensor = torch.fft.ifft2(torch.fft.fft2(white) * self.power(white).sqrt()).real
+        return drawn
 
     def posterior_std(self, like: Tensor, sigma: float) -> float:
         """Return the standard deviation of a clean pixel given the noisy image."""

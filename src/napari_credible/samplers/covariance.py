@@ -69,15 +69,16 @@ class Covariance(Checked):
     def _root(self, state: State, r: float, denoise: Denoise, z: Tensor) -> Tensor:
         """Return sqrt(s'^2 (1 - r) I + (1 - r)^2 s^2 J) z, with the polynomial's recursion."""
         own, shared = r * (1 - r) * state.level**2, ((1 - r) * state.level) ** 2
-        series = chebyshev.chebinterpolate(
-            lambda t: (own + shared * (t + 1) / 2) ** 0.5, self.degree
-        )
+        nodes = chebyshev.chebpts1(self.degree + 1)
+        wanted = np.sqrt(own + shared * (nodes + 1) / 2)
+        series = [float(c) for c in chebyshev.chebfit(nodes, wanted, self.degree)]
 
         def shifted(v: Tensor) -> Tensor:  # (2 J - I) v has its eigenvalues in [-1, 1]
-            return 2 * with_slope(denoise, state.x, state.level, v)[1] - v
+            slope = with_slope(denoise, state.x, state.level, v)[1]
+            return 2 * slope - v
 
         before, now = z, shifted(z)
-        total = series[0] * before + series[1] * now
+        total: Tensor = series[0] * before + series[1] * now
         for weight in series[2:]:
             before, now = now, 2 * shifted(now) - before
             total = total + weight * now
