@@ -113,7 +113,7 @@ def _between(extremes: Floats, r: float) -> Floats:
     share = r - first
     if first >= len(extremes):
         return np.asarray(extremes[-1])
-    return np.asarray(extremes[first - 1] * (1 - share) + extremes[first] * share
+    return np.asarray(extremes[first - 1] * (1 - share) + extremes[first] * share)
 
 
 def _student(level: float, n_draws: int) -> float:
