@@ -56,7 +56,8 @@ def _samplers() -> dict[str, str]:
 
 def _keeping() -> dict[str, str]:
     return {
-        "draws": "every draw, so that anything can be asked of them later",
+        "draws": "every draw, so that anything can be asked of them later; on disk if too large",
+        "disk": "every draw, in a temporary folder on disk",
         "maps": "mean, spread, one interval and one exceedance: any number of draws fits",
     }
 
@@ -91,8 +92,9 @@ class Recipe:
         Probability of the credible interval.
     threshold : float, optional, image units
         Of the exceedance probability; None maps none.
-    keep : "draws" or "maps"
-        What stays in memory.
+    keep : "draws", "disk" or "maps"
+        What stays of the draws. "draws" that would take more than a quarter of the free memory
+        go to disk as "disk" does, into a folder that is deleted with the result.
     widen : float, 0.1 to 10
         Factor on both sides of the interval, from a calibration on images whose truth is known:
         see :func:`napari_credible.calibration.widening`.
@@ -126,7 +128,7 @@ class Recipe:
     threshold: Annotated[
         float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=DRAWING)
     ] = None
-    keep: Annotated[str, Choice(_keeping, "what stays in memory", methods=DRAWING)] = "draws"
+    keep: Annotated[str, Choice(_keeping, "what is kept", methods=DRAWING)] = "draws"
     widen: Annotated[
         float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=DRAWING)
     ] = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +16,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.streamed import Streamed
 
 
@@ -41,6 +42,8 @@ class Result:
         Of the methods that were used.
     posterior : Posterior, Streamed or None
         What was drawn by ``sample``; None from ``denoise``.
+    region : Region, optional
+        Which part of the image ``source`` is, where only a part was worked on.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -53,6 +56,7 @@ class Result:
     weights: str = ""
     citations: tuple[str, ...] = ()
     posterior: Posterior | Streamed | None = None
+    region: Region | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -97,8 +101,10 @@ class Result:
     def record(self) -> dict[str, Any]:
         """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
         drawn = {} if self.posterior is None else {"n_draws": self.posterior.n_draws}
+        part = {} if self.region is None else {"region": asdict(self.region)}
         return {
             **drawn,
+            **part,
             "recipe": json.loads(self.recipe.to_json()),
             "versions": self.versions,
             "weights_sha256": self.weights,
