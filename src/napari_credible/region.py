@@ -29,6 +29,11 @@ class Region:
     stop: tuple[int, ...]
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Length along each axis."""
+        return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
+
+    @property
     def slices(self) -> tuple[slice, ...]:
         """What is shown of the array."""
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))

@@ -16,9 +16,10 @@ from superqt.utils import qdebounced
 from napari_credible.channel import Channel
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.job import Answers, Job
-from napari_credible.gui.region import Region, region_in_view
-from napari_credible.io.image import Image
+from napari_credible.gui.region import region_in_view
 from napari_credible.planes import Progress
+from napari_credible.region import Region
+from napari_credible.result import Result
 from napari_credible.run import channels_of, steps
 
 _SETTLED_MS, _BLINK_MS = 250, 600
@@ -139,15 +140,18 @@ class Preview(QObject):  # type: ignore[misc]
         self._job = None
         if not self._on:
             return
-        noisy, clean, channels, noise = found
+        result, channels = found
+        noise = result.recipe.noise
         if asked.recipe.noise is None:
             self._on_noise(tuple(channel.model for channel in channels))
         key = (id(asked.layer), id(asked.layer.data), asked.image.axes, noise)
         self._known = (key, channels)
-        self._shown = (noisy, clean, asked.image.axes)
+        noisy = np.asarray(result.source.array)
+        self._shown = (noisy, _shown_as(result), asked.image.axes)
         self._place(asked.layer, asked.attributes, region)
         self._draw()
-        self._say(f"Preview of {region.rows} × {region.columns} pixels in view.")
+        rows, columns = (region.shape[asked.image.axes.index(axis)] for axis in "YX")
+        self._say(f"Preview of {rows} × {columns} pixels in view.")
 
     def _place(self, source: Any, attributes: dict[str, Any], region: Region) -> None:
         """Put the temporary layer over the region, adding it where there is none."""
@@ -155,7 +159,7 @@ class Preview(QObject):  # type: ignore[misc]
             self._remove(keep=True)
         corner = Affine(
             scale=source.scale, translate=source.translate, rotate=source.rotate, shear=source.shear
-        )(region.start)
+        )(region.start[: source.ndim])
         if self._layer is None:
             self._source = source
             data = self._picture()
@@ -222,30 +226,16 @@ class Preview(QObject):  # type: ignore[misc]
 
 def _denoised(
     asked: Asked, region: Region, known: list[Channel] | None, stop: Stop
-) -> Generator[Progress, None, Any]:
-    """Return the region noisy and clean, and what was found on the whole image for it."""
+) -> Generator[Progress, None, tuple[Result, list[Channel]]]:
+    """Return the region's result, and what was found on the whole image for it."""
     recipe = yield from asked.measured()
     yield Progress(0, 1, "denoising the view")
     channels = known if known is not None else channels_of(recipe, asked.image)
-    part = region.of(asked.image)
-    part = part.with_array(np.asarray(part.array))
-    mine = channels[region.channel] if region.channel is not None else None
-    each = (mine,) if mine is not None else channels
-    one = recipe.replace(noise=tuple(channel.model for channel in each))
-    if not part.channel_axis:
-        one = recipe.replace(noise=each[0].model)
-    result = yield from steps(one, part, known=each, stop=stop)
-    inner = region.inner
-    noise = recipe.noise
-    shown = _shown_as(part, result.image)
-    return part.array[inner], shown[inner], channels, noise
+    result = yield from steps(recipe, asked.image, region=region, known=channels, stop=stop)
+    return result, channels
 
 
-def _shown_as(part: Image, found: Image) -> NDArray[Any]:
+def _shown_as(result: Result) -> NDArray[Any]:
     """Return the estimate as napari can show it: colours in the input's integers."""
-    kind = np.dtype(part.array.dtype)
-    shown = np.asarray(found.array, dtype=np.float32)
-    if "S" in part.axes and kind.kind in "iu":
-        limits = np.iinfo(kind)
-        shown = np.clip(np.round(shown), limits.min, limits.max).astype(kind)
-    return shown
+    colour = "S" in result.source.axes and np.dtype(result.source.array.dtype).kind in "iu"
+    return result.in_input_type() if colour else np.asarray(result.image.array, dtype=np.float32)
