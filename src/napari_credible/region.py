@@ -49,6 +49,12 @@ class Region:
         self._check(image)
         return image.with_array(np.asarray(image.array[self._read(image)]))
 
+    def outline(self, image: Image) -> Image:
+        """Return an image of the size that is read, of which nothing is read."""
+        self._check(image)
+        shape = [part.stop - part.start for part in self._read(image)]
+        return image.with_array(np.broadcast_to(np.zeros((), np.float32), shape))
+
     def _read(self, image: Image) -> tuple[slice, ...]:
         return tuple(
             slice(max(0, a - _MARGIN), min(length, b + _MARGIN)) if axis in "YX" else slice(a, b)
