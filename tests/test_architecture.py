@@ -17,7 +17,7 @@ LEVEL = {
     "flags": 0, "knob": 0, "stopping": 0, "jvp": 0,
     "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
     "solvers": 20, "samplers": 20, "adapt": 20, "bounds": 29, "posterior": 30, "jacobian": 30,
-    "blocks": 29,
+    "blocks": 29, "composite": 31, "contours": 31,
     "streamed": 31, "stored": 31, "calibration": 32, "tiling": 40, "stacks": 40, "citations": 50,
     "recipe": 50, "io": 50,
     "region": 51, "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,

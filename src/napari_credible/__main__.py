@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import sys
 import threading
@@ -228,20 +227,11 @@ def _carry_out(
     if not quiet:
         for model in result.noise:
             print(model.in_words())
-        if result.posterior is not None:
-            print(_sureness(result))
+        if result.sureness:
+            print(result.sureness)
         for doubt in result.doubts:
             print(f"  note: {doubt}")
         print(f"wrote {output}")
-
-
-def _sureness(result: Result) -> str:
-    """Return how good the maps themselves are."""
-    assert result.posterior is not None
-    n = result.posterior.n_draws
-    more = result.posterior.more_draws(0.05)
-    wish = f"; {more} more draws would make that 5 %" if more else ""
-    return f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %{wish}"
 
 
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:

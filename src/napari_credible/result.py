@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from napari_credible.flags import describe
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.posterior import Posterior
+from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 from napari_credible.streamed import Streamed
@@ -91,6 +92,19 @@ class Result:
         if self.recipe.threshold is not None:
             maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
         return maps
+
+    @property
+    def sureness(self) -> str:
+        """How good the maps themselves are, in words; empty where nothing was drawn."""
+        n = getattr(self.posterior, "n_draws", 0)
+        if not n:
+            return ""
+        more = more_draws(n, 0.05)
+        wish = f"; about {more} more draws for 5 %" if more else ""
+        return (
+            f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %, the mean to "
+            f"{1 / math.sqrt(n):.2f} std{wish}"
+        )
 
     @property
     def doubts(self) -> list[str]:
