@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image as ImageLayer
-from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 from superqt.utils import qdebounced
@@ -16,6 +15,8 @@ from superqt.utils import qdebounced
 from napari_credible.channel import Channel
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.layers import attributes_of
+from napari_credible.gui.placing import moved
 from napari_credible.gui.region import region_in_view
 from napari_credible.planes import Progress
 from napari_credible.region import Region
@@ -157,15 +158,14 @@ class Preview(QObject):  # type: ignore[misc]
         """Put the temporary layer over the region, adding it where there is none."""
         if self._layer is not None and self._source is not source:
             self._remove(keep=True)
-        corner = Affine(
-            scale=source.scale, translate=source.translate, rotate=source.rotate, shear=source.shear
-        )(region.start[: source.ndim])
+        placed = moved(attributes_of(source), region.start)
         if self._layer is None:
             self._source = source
             data = self._picture()
             self._layer = ImageLayer(
                 data,
-                **{**attributes, "translate": corner, "name": f"{source.name} · preview"},
+                **{**attributes, **self._look, "translate": placed["translate"]},
+                name=f"{source.name} · {self._name}",
                 metadata={PREVIEW_KEY: True},
             )
             layers = self._viewer.layers
@@ -178,7 +178,7 @@ class Preview(QObject):  # type: ignore[misc]
                 layers.link_layers([source, self._layer], _LINKED)
         else:
             self._layer.data = self._picture()
-            self._layer.translate = corner
+            self._layer.translate = placed["translate"]
 
     def _draw(self) -> None:
         if self._layer is not None and self._shown is not None:
