@@ -17,7 +17,7 @@ from napari_credible.io.files import ZARR, check_writable, read_all, write
 from napari_credible.io.image import Image
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
-from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
 from napari_credible.stopping import Stopped
 from napari_credible.training.command import train
@@ -72,6 +72,21 @@ def sample(
 
     Ctrl-C ends it early: the maps of the draws so far are written.
     """
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+@with_recipe("spread")
+def spread(
+    source: In,
+    output: Out,
+    recipe: Recipe,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Map how sure each pixel of IN is without drawing: mean, std, interval and exceedance."""
     _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
 
 
@@ -217,7 +232,7 @@ def _carry_out(
         raise ValueError(f"{output} is the input; choose another name")
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
-    if recipe.method in DRAWING and image.channel_axis and output.name.lower().endswith(ZARR):
+    if recipe.method in UNSURE and image.channel_axis and output.name.lower().endswith(ZARR):
         raise ValueError(
             f"{output.name}: OME-Zarr has one channel axis, and that of the image is in use; write "
             "mean and maps as .ome.tif or .fits"

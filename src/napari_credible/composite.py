@@ -52,7 +52,9 @@ def composite(
     """
     value, std = np.asarray(value, dtype=np.float32), np.asarray(std, dtype=np.float32)
     if value.shape != std.shape:
-        raise ValueError(f"value and std have shapes {value.shape} and {std.shape}; give equal ones")
+        raise ValueError(
+            f"value and std have shapes {value.shape} and {std.shape}; give equal ones"
+        )
     doubt = _share(std, std_limits)
     doubt[~np.isfinite(value)] = 1.0
     column = np.round(_share(value, value_limits) * (_VALUES - 1)).astype(np.intp)
@@ -68,7 +70,9 @@ def palette() -> NDArray[np.uint8]:
     light = (1 - doubt) * (_DARK + (_BRIGHT - _DARK) * value) + doubt * _GREY
     hue = np.radians(_FIRST_HUE + (_LAST_HUE - _FIRST_HUE) * value)
     # Hardly any colour is dark or bright and vivid at once.
-    chroma = _CHROMA * np.minimum(1, np.minimum(value / 0.5, (1 - value) / 0.2 + 0.45)) * (1 - doubt)
+    chroma = (
+        _CHROMA * np.minimum(1, np.minimum(value / 0.5, (1 - value) / 0.2 + 0.45)) * (1 - doubt)
+    )
     colours = _srgb(np.stack([light, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1))
     return np.asarray(np.round(255 * colours), dtype=np.uint8)
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import citations
-from napari_credible.channel import Channel, models_of, prepare
+from napari_credible.channel import Channel, models_of, prepare, within
 from napari_credible.denoise import cards
 from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
+from napari_credible.posterior import Posterior
 from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
+from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
+from napari_credible.streamed import Streamed
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
@@ -222,9 +225,9 @@ def steps(
             channels = channels_of(recipe, whole)
     recipe = recipe.replace(noise=_of_image(channels, whole))
     if region is not None:
-        channels = _inside(region, channels, whole)
+        channels = within(channels, region, whole)
     source = image.with_array(image.array[inner])
-    ordered = _by_channel(image)
+    ordered = by_channel(image)
     flags = np.zeros(ordered.shape, dtype=np.uint8)
     shape = image.ordered().shape
 
@@ -232,11 +235,16 @@ def steps(
         part: NDArray[Any] = image.back(array.reshape(shape))[inner]
         return part
 
-    posterior = None
+    posterior: Posterior | Streamed | Linearised | None = None
     if recipe.method in DRAWING:
         chosen = sampler or named_sampler(recipe)
         going = Drawing(recipe, chosen, loaded, todo, channels, ordered, flags, back, stop, scratch)
         posterior = yield from going.draws()
+        estimate = _with_input(posterior.mean, source)
+    elif recipe.method == "spread":
+        around = Spreading(recipe, loaded, todo, channels, image, flags, stop)
+        posterior = yield from around.posterior()
+        posterior = posterior if region is None else posterior.part(inner)
         estimate = _with_input(posterior.mean, source)
     else:
         found = yield from _denoised(ordered, flags, channels, todo, loaded, stop)
@@ -259,14 +267,6 @@ def _of_image(channels: Sequence[Channel], image: Image) -> Any:
     """Return the noise of an image as a recipe holds it."""
     models = tuple(channel.model for channel in channels)
     return models if image.channel_axis else models[0]
-
-
-def _inside(region: Region, channels: list[Channel], image: Image) -> list[Channel]:
-    """Return the channels inside a region, their maps cut to what is read."""
-    return [
-        replace(channel, model=region.model(channel.model, image))
-        for channel in channels[region.channels(image)]
-    ]
 
 
 def _denoised(
@@ -295,6 +295,8 @@ def _with_input(mean: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
 
 
 def _sampler_name(recipe: Recipe) -> str:
+    if recipe.method == "spread":
+        return "spread"
     if recipe.method not in DRAWING:
         return ""
     chosen = recipe.sampler
@@ -309,11 +311,6 @@ def channels_of(recipe: Recipe, image: Image) -> list[Channel]:
     channels = image.channels()
     models = models_of(recipe, channels)
     return [prepare(model, c.ordered()) for model, c in zip(models, channels, strict=True)]
-
-
-def _by_channel(image: Image) -> Any:
-    """Return the array with one leading axis of channels, also where there is only one."""
-    return image.ordered() if image.channel_axis else image.ordered()[None]
 
 
 def _name(denoiser: Any) -> str | None:
