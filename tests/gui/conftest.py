@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qtpy.compat import isalive
 
 from napari_credible.gui.noise_question import GAUSSIAN
 
@@ -28,7 +29,8 @@ def sampling(make_napari_viewer):
     widget.controls.fields["denoiser"].value = "unet_fast"
     widget.controls.fields["n_draws"].value = 3
     yield viewer, widget
-    widget.close()
+    if isalive(widget):  # else the viewer was closed
+        widget.close()
 
 
 @pytest.fixture
@@ -57,4 +59,4 @@ def typed():
 def small(scene):
     """A noisy plane of 48 x 64 pixels, sigma 5."""
     noise = 5 * np.random.default_rng(2).standard_normal((48, 64))
-    return (100 * scene[200:248, 100:164] + noise).astype(np.float32)
+    return (100 * scene[180:228, 360:424] + noise).astype(np.float32)
