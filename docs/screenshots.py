@@ -169,6 +169,7 @@ def a_star_field() -> None:
     viewer.close()
     viewer, widget = sampled("stars", "light", "340", 16, STARS)
     drawn(widget)
+    viewer.layers["stars · mean"].contrast_limits = (290, 420)
     widget.picture.compose()
     drawn(widget)
     widget.picture.outline()

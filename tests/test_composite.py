@@ -81,11 +81,9 @@ def test_pixels_get_their_colours():
 
 def test_limits_of_the_std_leave_out_what_is_no_number():
     std = np.r_[np.linspace(1, 2, 1001), np.nan]
-    low, high = std_limits(std)
-    assert (low, high) == (pytest.approx(1.02), pytest.approx(1.995))
-    low, high = std_limits(np.full(9, 3.0))
-    assert high > low
-    assert std_limits(np.array([np.nan])) == (0.0, 1.0)
+    assert std_limits(std, (0.0, 5.0)) == (0.0, pytest.approx(1.995))
+    assert std_limits(std, (0.0, 50.0)) == (0.0, 5.0)
+    assert std_limits(np.array([np.nan]), (0.0, 10.0)) == (0.0, 1.0)
 
 
 def test_bad_limits_and_shapes_are_refused_in_words():

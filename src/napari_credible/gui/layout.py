@@ -29,6 +29,7 @@ from napari_credible.recipe import Recipe
 # Narrow enough for a 1280 pixel screen, wide enough for the sentences.
 _NARROWEST = 360
 _SAID_HIGH = 120
+_SCROLL_BAR = 8
 
 
 class Controls:
@@ -113,7 +114,10 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     """Let the form scroll, and keep what starts, stops and tells of a run always in sight."""
     controls.axes_section = section("Axes", axes)
     form = QVBoxLayout()
-    form.addLayout(rows(*controls.first))
+    first = rows(*controls.first)
+    # The scroll bar would hide the ends of the boxes.
+    first.setContentsMargins(0, 0, _SCROLL_BAR, 0)
+    form.addLayout(first)
     form.addWidget(controls.axes_section)
     form.addWidget(section("Noise", noise, open=True))
     for title, content in controls.sections:
