@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader as _lazy
 
 if TYPE_CHECKING:
+    from napari_credible import operators as operators
     from napari_credible.denoise import check_denoiser as check_denoiser
     from napari_credible.denoise import denoisers as denoisers
     from napari_credible.denoise import load_denoiser as load_denoiser
@@ -33,7 +34,9 @@ _HOMES = {
     "noise": ["Gaussian", "PoissonGaussian", "estimate_noise"],
     "run": ["denoise", "sample"],
 }
-__getattr__, __dir__, __all__ = _lazy.attach(__name__, submod_attrs=_HOMES)
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__, submodules=["operators"], submod_attrs=_HOMES
+)
 
 
 class _Package(_ModuleType):
