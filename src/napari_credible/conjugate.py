@@ -34,6 +34,7 @@ def conjugate_gradients(
     *,
     most: int = 100,
     tolerance: float = 1e-6,
+    least: float = 0.0,
 ) -> Solved:
     """Solve A x = b for each image of a batch, A symmetric and positive.
 
@@ -49,11 +50,13 @@ def conjugate_gradients(
         Products with A at most.
     tolerance : float
         Ends where |b - A x| is below this share of |b| in each image.
+    least : float
+        The eigenvalues of A lie above this.
 
     Notes
     -----
-    An image along whose direction A is not positive, as can happen where A holds the Jacobian of
-    a learned denoiser, keeps what it has; the others go on.
+    An image along whose direction that is not so, as can happen where A holds the Jacobian of a
+    learned denoiser, keeps what it has; the others go on.
 
     References
     ----------
@@ -70,7 +73,7 @@ def conjugate_gradients(
         image = apply(direction)
         products += 1
         curvature = _dot(direction, image)
-        active = active & (curvature > 0)
+        active = active & (curvature > least * _dot(direction, direction))
         step = torch.where(active, power / torch.where(active, curvature, 1), 0)
         x = x + step * direction
         residual = residual - step * image

@@ -40,14 +40,15 @@ def with_slope(
         return here, (denoise(x + stride * direction, sigma) - here) / stride
 
 
-def with_pull(
+def with_covariance(
     denoise: Callable[..., Any], x: Tensor, sigma: float
 ) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Return D(x) and the map v -> J' v, J the derivative of D at x, by reverse mode.
+    """Return D(x) and the map v -> (J + J') v / 2, J the derivative of D at x.
 
-    D is evaluated once, and each product costs one pass back through it. A callable that torch
-    cannot differentiate is differenced: that gives J v, the same where D is a posterior mean,
-    whose J is a covariance and so symmetric.
+    Where D is a posterior mean J is a covariance (over sigma^2), so symmetric; that of a learned
+    D is not quite, and its symmetric part is taken. J' v is a pass back through D, J v a
+    difference between x and x + 0.02 sigma v / rms(v), one evaluation. A callable through which
+    torch cannot pass back is only differenced.
 
     Parameters
     ----------
@@ -58,28 +59,31 @@ def with_pull(
     sigma : float
         Noise level.
     """
+    found, here = _recorded(denoise, x, sigma)
+    clean = denoise(x, sigma) if found is None else found.detach()
+
+    def product(v: Tensor) -> Tensor:
+        size = v.flatten(1).square().mean(1).sqrt().view(-1, 1, 1, 1).clamp(min=1e-30)
+        stride = _STRIDE * sigma
+        forward: Tensor = (denoise(x + stride / size * v, sigma) - clean) * (size / stride)
+        if found is None:
+            return forward
+        with torch.inference_mode(False):
+            (back,) = torch.autograd.grad(found, here, v.clone(), retain_graph=True)
+        return (forward + back) / 2
+
+    return clean, product
+
+
+def _recorded(denoise: Callable[..., Any], x: Tensor, sigma: float) -> tuple[Tensor | None, Tensor]:
+    """Return D(x), with what it takes to pass back through it, and x; None where torch cannot."""
     with torch.inference_mode(False), torch.enable_grad():
         here = x.clone().requires_grad_()
         try:
             found = denoise(here, sigma)
-        except (RuntimeError, TypeError) as error:
-            if "requires grad" not in str(error) and "requires_grad" not in str(error):
+        except RuntimeError as error:
+            # What numpy is called by a tensor that is being recorded.
+            if "requires grad" not in str(error):
                 raise
-            found = None
-    if found is not None and found.requires_grad:
-
-        def pull(v: Tensor) -> Tensor:
-            with torch.inference_mode(False):
-                back: Tensor = torch.autograd.grad(found, here, v.clone(), retain_graph=True)[0]
-            return back
-
-        return found.detach(), pull
-    clean = denoise(x, sigma)
-
-    def differenced(v: Tensor) -> Tensor:
-        size = v.flatten(1).square().mean(1).sqrt().view(-1, 1, 1, 1).clamp(min=1e-30)
-        stride = _STRIDE * sigma
-        slope: Tensor = (denoise(x + stride / size * v, sigma) - clean) * (size / stride)
-        return slope
-
-    return clean, differenced
+            return None, here
+    return (found if found.requires_grad else None), here

@@ -26,8 +26,11 @@ import torch
 from torch import Tensor
 
 from napari_credible.conjugate import conjugate_gradients
-from napari_credible.jvp import with_pull
+from napari_credible.jvp import with_covariance
 from napari_credible.problem import Problem
+
+# All eigenvalues of the system are at least 1; rounding may show a little less.
+_LEAST = 0.99
 
 Denoise = Callable[[Tensor, float], Tensor]
 
@@ -51,8 +54,8 @@ class Conditional:
 
     Notes
     -----
-    Products with V are passes back through D (J' v), as in [2]_ of the module. A learned D's J is
-    nearly symmetric; conjugate gradients stop where that shows. Stopped early, D_y leans toward D.
+    Of a learned D's J the symmetric part is taken; [2]_ of the module takes J'. Conjugate
+    gradients stop where it shows that J is no covariance. Stopped early, D_y leans toward D.
     """
 
     denoise: Denoise
@@ -63,20 +66,20 @@ class Conditional:
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Denoise ``x`` (B, C, Y, X), given the data."""
-        clean, pull = with_pull(self.denoise, x, sigma)
+        clean, product = with_covariance(self.denoise, x, sigma)
         problem = self.problem
         # In units of the noise of each datum the system is 1 + something positive.
         root = problem.weight.sqrt()
 
         def spread(u: Tensor) -> Tensor:
-            return sigma**2 * pull(problem.adjoint(root * u))
+            return sigma**2 * product(problem.adjoint(root * u))
 
         def system(u: Tensor) -> Tensor:
             return u + root * problem.forward(spread(u))
 
         surprise = root * (problem.y - problem.forward(clean))
         found = conjugate_gradients(
-            system, surprise, most=self.products, tolerance=self.tolerance
+            system, surprise, most=self.products, tolerance=self.tolerance, least=_LEAST
         )
         if self.spent is not None:
             self.spent.append(found.products + 1)

@@ -58,8 +58,8 @@ class Mmps(Checked):
     """
 
     kind: ClassVar[str] = "mmps"
-    products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 8
-    tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.03
+    products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 3
+    tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.01
     highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 4.0
     lowest: Annotated[float, Knob(0, 10, "noise", "level before the last four", above=True)] = 0.5
 
@@ -67,7 +67,7 @@ class Mmps(Checked):
     def evaluations(self) -> int:
         """About, at a noise of a twentieth of the range."""
         falls = math.ceil(math.log(self.highest / (self.lowest * _USUAL)) / -math.log(FALL))
-        return (falls + 2 + len(LAST)) * (1 + max(self.products // 2, 1))
+        return (falls + 2 + len(LAST)) * (2 + 2 * self.products)
 
     def levels(self, problem: Problem) -> list[float]:
         """Return the noise levels, falling, image units."""
