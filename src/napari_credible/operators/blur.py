@@ -73,10 +73,10 @@ class Blur(Operator):
         """Return the blurred images."""
         shape = tuple(x.shape[-2:])
         if self.boundary == "circular":
-            return _filtered(x, self.response(shape, x))
+            return filtered(x, self.response(shape, x))
         padded = self._padded(shape)
         placed = torch.nn.functional.pad(x, _room(shape, padded))
-        full = _filtered(placed, self._spectrum(padded, x))
+        full = filtered(placed, self._spectrum(padded, x))
 
         first, size = self._window(shape)
         return full[..., first[0] : first[0] + size[0], first[1] : first[1] + size[1]]
@@ -84,12 +84,12 @@ class Blur(Operator):
     def transpose(self, y: Tensor) -> Tensor:
         """Return the correlation of the data with the PSF."""
         if self.boundary == "circular":
-            return _filtered(y, self.response(tuple(y.shape[-2:]), y).conj())
+            return filtered(y, self.response(tuple(y.shape[-2:]), y).conj())
         shape = self.image_shape(tuple(y.shape[-2:]))
         padded = self._padded(shape)
         first, size = self._window(shape)
         placed = torch.nn.functional.pad(y, _room(size, padded, first))
-        return _filtered(placed, self._spectrum(padded, y).conj())[..., : shape[0], : shape[1]]
+        return filtered(placed, self._spectrum(padded, y).conj())[..., : shape[0], : shape[1]]
 
     def data_shape(self, image_shape: Shape) -> Shape:
         """Return the shape of the image, less the PSF's margin where the boundary is "valid"."""
@@ -178,8 +178,8 @@ def circulant_factors(response: Tensor, image_shape: Shape, like: Tensor) -> Fac
         singular_values=values,
         to_spectral=to_spectral,
         from_spectral=from_spectral,
-        data_to_spectral=lambda y: torch.where(seen, to_spectral(_filtered(y, phase.conj())), 0),
-        data_from_spectral=lambda c: _filtered(from_spectral(torch.where(seen, c, 0)), phase),
+        data_to_spectral=lambda y: torch.where(seen, to_spectral(filtered(y, phase.conj())), 0),
+        data_from_spectral=lambda c: filtered(from_spectral(torch.where(seen, c, 0)), phase),
     )
 
 
@@ -189,7 +189,8 @@ def _whole(half: Tensor, shape: Shape) -> Tensor:
     return torch.cat([half, mirrored], 1)
 
 
-def _filtered(x: Tensor, response: Tensor) -> Tensor:
+def filtered(x: Tensor, response: Tensor) -> Tensor:
+    """Return images on the torus times a response (rfft2) in frequency."""
     found: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * response, s=x.shape[-2:])
     return found
 

@@ -59,6 +59,12 @@ class Compose(Operator):
         """Return the shape of the image, through both."""
         return self.first.image_shape(self.last.image_shape(data_shape))
 
+    def fixed_shape(self) -> Shape | None:
+        """Return the only shape that fits both, if there is one."""
+        fixed = self.first.fixed_shape()
+        between = self.last.fixed_shape() if fixed is None else None
+        return fixed if between is None else self.first.image_shape(between)
+
     def observed(self, data_shape: Shape) -> np.ndarray:
         """Return which data H1 looks at."""
         return self.last.observed(data_shape)

@@ -95,6 +95,10 @@ class Operator:
         """Return the shape of the image of such data; ``ValueError`` where it does not fit."""
         return data_shape
 
+    def fixed_shape(self) -> Shape | None:
+        """Return the shape of the image where only one fits; None where many do."""
+        return None
+
     def observed(self, data_shape: Shape) -> np.ndarray:
         """Return which data count, boolean (*data): the others are never looked at."""
         return np.ones(data_shape, dtype=bool)
