@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from napari_credible.knob import Choice
 from napari_credible.operators.hartley import hartley
 from napari_credible.operators.protocol import Factors, Operator, Shape, kept
 from napari_credible.operators.psf import check_psf, gaussian, uniform
+
+# Pixels whose sizes differ so little that the PSF's edge moves less than this are the same.
+_SAME = 0.05
 
 
 def _boundaries() -> dict[str, str]:
@@ -42,6 +45,10 @@ class Blur(Operator):
         basis. With "valid" the data are smaller than the image by (y - 1, x - 1) pixels.
     normalise : bool
         Whether the PSF is divided by its sum, so that flux is kept.
+    pixel : (float, float), optional
+        Height and width of the PSF's pixels, in ``unit``; None: those of the image.
+    unit : str
+        Such as "micrometer" or "arcsec".
 
     Raises
     ------
@@ -52,12 +59,16 @@ class Blur(Operator):
     psf: Any
     boundary: Annotated[str, Choice(_boundaries, "what is outside the image")] = "circular"
     normalise: bool = True
+    pixel: tuple[float, float] | None = None
+    unit: str = ""
 
     kind = "blur"
 
     def __post_init__(self) -> None:
         Choice(_boundaries).check("boundary", self.boundary)
         object.__setattr__(self, "psf", kept(check_psf(self.psf, self.normalise), np.float64))
+        if self.pixel is not None:
+            object.__setattr__(self, "pixel", _pixel(self.pixel))
 
     @classmethod
     def uniform(cls, size: int, boundary: str = "circular") -> Blur:
@@ -114,6 +125,20 @@ class Blur(Operator):
         response = self.response(tuple(image_shape), like.new_zeros((), dtype=torch.float64))
         return circulant_factors(response, tuple(image_shape), like)
 
+    def for_pixels(self, pixel: tuple[float, float], unit: str) -> Blur:
+        """Return the blur with its PSF resampled to the image's pixels, flux kept.
+
+        Itself where the size of the PSF's pixels is not known.
+        """
+        from napari_credible.operators.psf_image import ratio, resampled
+
+        if self.pixel is None:
+            return self
+        size = ratio(self.pixel, self.unit, pixel, unit)
+        same = all(abs(s - 1) * max(self.psf.shape) < _SAME for s in size)
+        psf = self.psf if same else resampled(self.psf, size)
+        return replace(self, psf=psf, pixel=pixel, unit=unit)
+
     def response(self, image_shape: Shape, like: Tensor) -> Tensor:
         """Return the Fourier transform (rfft2) of the PSF about its centre."""
         kernel = self._kernel(like)
@@ -151,6 +176,13 @@ class Blur(Operator):
                 f"the PSF has {self.psf.shape} pixels and the image {tuple(image_shape)}; "
                 "cut the PSF's dark margin, or give a larger image"
             )
+
+
+def _pixel(size: Any) -> tuple[float, float]:
+    sides = tuple(float(n) for n in size)
+    if len(sides) != 2 or not all(0 < n < np.inf for n in sides):
+        raise ValueError(f"the PSF's pixels are {sides}; give (height, width) above 0")
+    return sides[0], sides[1]
 
 
 def circulant_factors(response: Tensor, image_shape: Shape, like: Tensor) -> Factors:

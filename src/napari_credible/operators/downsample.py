@@ -32,6 +32,11 @@ class Downsample(Checked, Operator):
             raise ValueError(f"factor is {self.factor}; give a whole number")
         super().__post_init__()
 
+    @property
+    def coarser(self) -> int:  # type: ignore[override]
+        """The factor."""
+        return self.factor
+
     def apply(self, x: Tensor) -> Tensor:
         """Return the means of the blocks."""
         return self._blocks(x).mean(-1)

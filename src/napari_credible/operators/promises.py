@@ -57,8 +57,8 @@ def adjoint(operator: Operator, x: Tensor, y: Tensor, bar: float) -> float:
     error = float(((_inner(forward, y) - _inner(x, back)).abs() / size).max())
     if not error <= bar:
         raise ValueError(
-            f"the adjoint is not the operator's: <Hx, y> and <x, H'y> differ by {100 * error:.2g} % "
-            "of |Hx| |y|; leave transpose out and it is derived from apply"
+            "the adjoint is not the operator's: <Hx, y> and <x, H'y> differ by "
+            f"{100 * error:.2g} % of |Hx| |y|; leave transpose out and it is derived from apply"
         )
     return error
 

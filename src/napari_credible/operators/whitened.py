@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +28,16 @@ class _Whitening(Operator):
     def data_ndim(self) -> int:  # type: ignore[override]
         """Dimensions of its data."""
         return self.operator.data_ndim
+
+    @property
+    def coarser(self) -> int:  # type: ignore[override]
+        """Side of the data's pixels in the image's."""
+        return self.operator.coarser
+
+    def for_pixels(self, pixel: tuple[float, float], unit: str) -> _Whitening:
+        """Return the same of H for the image's pixels."""
+        changed: _Whitening = replace(self, operator=self.operator.for_pixels(pixel, unit))  # type: ignore[type-var]
+        return changed
 
     def whiten(self, data: Tensor) -> Tensor:
         """Return W y: data as measured become data whose noise is white, of variance 1."""
