@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from napari_credible.knob import Choice
 from napari_credible.operators.hartley import hartley
 from napari_credible.operators.protocol import Factors, Operator, Shape, kept
 from napari_credible.operators.psf import check_psf, gaussian, uniform
+
+# Pixels whose sizes differ so little that the PSF's edge moves less than this are the same.
+_SAME = 0.05
 
 
 def _boundaries() -> dict[str, str]:
@@ -42,6 +45,10 @@ class Blur(Operator):
         basis. With "valid" the data are smaller than the image by (y - 1, x - 1) pixels.
     normalise : bool
         Whether the PSF is divided by its sum, so that flux is kept.
+    pixel : (float, float), optional
+        Height and width of the PSF's pixels, in ``unit``; None: those of the image.
+    unit : str
+        Such as "micrometer" or "arcsec".
 
     Raises
     ------
@@ -52,12 +59,16 @@ class Blur(Operator):
     psf: Any
     boundary: Annotated[str, Choice(_boundaries, "what is outside the image")] = "circular"
     normalise: bool = True
+    pixel: tuple[float, float] | None = None
+    unit: str = ""
 
     kind = "blur"
 
     def __post_init__(self) -> None:
         Choice(_boundaries).check("boundary", self.boundary)
         object.__setattr__(self, "psf", kept(check_psf(self.psf, self.normalise), np.float64))
+        if self.pixel is not None:
+            object.__setattr__(self, "pixel", _pixel(self.pixel))
 
     @classmethod
     def uniform(cls, size: int, boundary: str = "circular") -> Blur:
@@ -73,10 +84,10 @@ class Blur(Operator):
         """Return the blurred images."""
         shape = tuple(x.shape[-2:])
         if self.boundary == "circular":
-            return _filtered(x, self.response(shape, x))
+            return filtered(x, self.response(shape, x))
         padded = self._padded(shape)
         placed = torch.nn.functional.pad(x, _room(shape, padded))
-        full = _filtered(placed, self._spectrum(padded, x))
+        full = filtered(placed, self._spectrum(padded, x))
 
         first, size = self._window(shape)
         return full[..., first[0] : first[0] + size[0], first[1] : first[1] + size[1]]
@@ -84,12 +95,12 @@ class Blur(Operator):
     def transpose(self, y: Tensor) -> Tensor:
         """Return the correlation of the data with the PSF."""
         if self.boundary == "circular":
-            return _filtered(y, self.response(tuple(y.shape[-2:]), y).conj())
+            return filtered(y, self.response(tuple(y.shape[-2:]), y).conj())
         shape = self.image_shape(tuple(y.shape[-2:]))
         padded = self._padded(shape)
         first, size = self._window(shape)
         placed = torch.nn.functional.pad(y, _room(size, padded, first))
-        return _filtered(placed, self._spectrum(padded, y).conj())[..., : shape[0], : shape[1]]
+        return filtered(placed, self._spectrum(padded, y).conj())[..., : shape[0], : shape[1]]
 
     def data_shape(self, image_shape: Shape) -> Shape:
         """Return the shape of the image, less the PSF's margin where the boundary is "valid"."""
@@ -113,6 +124,20 @@ class Blur(Operator):
         self._check_fits(image_shape)
         response = self.response(tuple(image_shape), like.new_zeros((), dtype=torch.float64))
         return circulant_factors(response, tuple(image_shape), like)
+
+    def for_pixels(self, pixel: tuple[float, float], unit: str) -> Blur:
+        """Return the blur with its PSF resampled to the image's pixels, flux kept.
+
+        Itself where the size of the PSF's pixels is not known.
+        """
+        from napari_credible.operators.psf_image import ratio, resampled
+
+        if self.pixel is None:
+            return self
+        size = ratio(self.pixel, self.unit, pixel, unit)
+        same = all(abs(s - 1) * max(self.psf.shape) < _SAME for s in size)
+        psf = self.psf if same else resampled(self.psf, size)
+        return replace(self, psf=psf, pixel=pixel, unit=unit)
 
     def response(self, image_shape: Shape, like: Tensor) -> Tensor:
         """Return the Fourier transform (rfft2) of the PSF about its centre."""
@@ -153,6 +178,13 @@ class Blur(Operator):
             )
 
 
+def _pixel(size: Any) -> tuple[float, float]:
+    sides = tuple(float(n) for n in size)
+    if len(sides) != 2 or not all(0 < n < np.inf for n in sides):
+        raise ValueError(f"the PSF's pixels are {sides}; give (height, width) above 0")
+    return sides[0], sides[1]
+
+
 def circulant_factors(response: Tensor, image_shape: Shape, like: Tensor) -> Factors:
     """Return the factors of a filter on the torus, given its rfft2 response in float64.
 
@@ -178,8 +210,8 @@ def circulant_factors(response: Tensor, image_shape: Shape, like: Tensor) -> Fac
         singular_values=values,
         to_spectral=to_spectral,
         from_spectral=from_spectral,
-        data_to_spectral=lambda y: torch.where(seen, to_spectral(_filtered(y, phase.conj())), 0),
-        data_from_spectral=lambda c: _filtered(from_spectral(torch.where(seen, c, 0)), phase),
+        data_to_spectral=lambda y: torch.where(seen, to_spectral(filtered(y, phase.conj())), 0),
+        data_from_spectral=lambda c: filtered(from_spectral(torch.where(seen, c, 0)), phase),
     )
 
 
@@ -189,7 +221,8 @@ def _whole(half: Tensor, shape: Shape) -> Tensor:
     return torch.cat([half, mirrored], 1)
 
 
-def _filtered(x: Tensor, response: Tensor) -> Tensor:
+def filtered(x: Tensor, response: Tensor) -> Tensor:
+    """Return images on the torus times a response (rfft2) in frequency."""
     found: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * response, s=x.shape[-2:])
     return found
 

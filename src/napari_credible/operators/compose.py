@@ -43,6 +43,11 @@ class Compose(Operator):
         """Dimensions of its data."""
         return self.last.data_ndim
 
+    @property
+    def coarser(self) -> int:  # type: ignore[override]
+        """Side of the data's pixels in the image's."""
+        return self.first.coarser * self.last.coarser
+
     def apply(self, x: Tensor) -> Tensor:
         """Return H1 H2 x."""
         return self.last.apply(self.first.apply(x))
@@ -59,9 +64,20 @@ class Compose(Operator):
         """Return the shape of the image, through both."""
         return self.first.image_shape(self.last.image_shape(data_shape))
 
+    def fixed_shape(self) -> Shape | None:
+        """Return the only shape that fits both, if there is one."""
+        fixed = self.first.fixed_shape()
+        between = self.last.fixed_shape() if fixed is None else None
+        return fixed if between is None else self.first.image_shape(between)
+
     def observed(self, data_shape: Shape) -> np.ndarray:
         """Return which data H1 looks at."""
         return self.last.observed(data_shape)
+
+    def for_pixels(self, pixel: tuple[float, float], unit: str) -> Compose:
+        """Return both for the pixels that they see."""
+        between = pixel[0] * self.first.coarser, pixel[1] * self.first.coarser
+        return Compose(self.last.for_pixels(between, unit), self.first.for_pixels(pixel, unit))
 
     def factors(self, image_shape: Shape, like: Tensor) -> Factors | None:
         """Return the other's factors where one is the identity; else there are none."""

@@ -67,6 +67,11 @@ class Mask(Operator):
         """Return the same shape."""
         return self.data_shape(data_shape)
 
+    def fixed_shape(self) -> Shape:
+        """Return the shape of the mask."""
+        shape: Shape = self.mask.shape
+        return shape
+
     def observed(self, data_shape: Shape) -> np.ndarray:
         """Return the mask."""
         self.data_shape(data_shape)

@@ -55,10 +55,13 @@ class Operator:
     ----------
     image_ndim, data_ndim : int
         Dimensions of one image and of its data; all before them are a batch.
+    coarser : int
+        Side of the data's pixels in the image's.
     """
 
     image_ndim: ClassVar[int] = 2
     data_ndim: ClassVar[int] = 2
+    coarser: ClassVar[int] = 1
 
     def __call__(self, image: Any) -> Any:
         """Return H x, shape (..., *data), of images (..., *image).
@@ -95,9 +98,17 @@ class Operator:
         """Return the shape of the image of such data; ``ValueError`` where it does not fit."""
         return data_shape
 
+    def fixed_shape(self) -> Shape | None:
+        """Return the shape of the image where only one fits; None where many do."""
+        return None
+
     def observed(self, data_shape: Shape) -> np.ndarray:
         """Return which data count, boolean (*data): the others are never looked at."""
         return np.ones(data_shape, dtype=bool)
+
+    def for_pixels(self, pixel: tuple[float, float], unit: str) -> Operator:
+        """Return the operator for an image of pixels of a height and width, in ``unit``."""
+        return self
 
     def factors(self, image_shape: Shape, like: Tensor) -> Factors | None:
         """Return U, S and V for images of a shape, of the dtype and on the device of ``like``.
