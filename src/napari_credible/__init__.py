@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_credible.noise import Gaussian as Gaussian
     from napari_credible.noise import PoissonGaussian as PoissonGaussian
     from napari_credible.noise import estimate_noise as estimate_noise
+    from napari_credible.restore import restore as restore
     from napari_credible.run import denoise as denoise
     from napari_credible.run import sample as sample
 
@@ -32,6 +33,7 @@ _HOMES = {
     "denoise": ["check_denoiser", "denoisers", "load_denoiser"],
     "io": ["Image", "read", "write"],
     "noise": ["Gaussian", "PoissonGaussian", "estimate_noise"],
+    "restore": ["restore"],
     "run": ["denoise", "sample"],
 }
 __getattr__, __dir__, __all__ = _lazy.attach(

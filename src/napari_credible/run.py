@@ -15,6 +15,7 @@ from napari_credible.denoise import cards
 from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
 from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.operators import Operator
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.recipe import DRAWING, Recipe
@@ -151,10 +152,11 @@ def run(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
 ) -> Result:
     """Exhaust :func:`steps` and return its result."""
-    going = steps(recipe, image, denoiser=denoiser, sampler=sampler)
+    going = steps(recipe, image, denoiser=denoiser, sampler=sampler, operator=operator)
     while True:
         try:
             next(going)
@@ -168,7 +170,8 @@ def steps(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
     known: Sequence[Channel] = (),
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Result]:
@@ -184,7 +187,9 @@ def steps(
         Read plane by plane, never changed.
     denoiser : callable, optional
         The caller's own, in place of the one that the recipe names.
-    sampler : Sampler, optional
+    sampler : Sampler, Restorer or Solver, optional
+        Likewise.
+    operator : Operator, optional
         Likewise.
     known : sequence of Channel, optional
         What :func:`channels_of` found on the whole image, where ``image`` is a part of it.
@@ -199,6 +204,10 @@ def steps(
     """
     yield Progress(0, 1, "loading the denoiser")
     loaded = denoiser or load(recipe)
+    if recipe.method == "restore":
+        from napari_credible.restoring import restored
+
+        return (yield from restored(recipe, image, loaded, sampler, operator, stop))
     todo = plan(recipe, image, loaded, sampler)
     loaded = placed(loaded, todo)
     ordered = _by_channel(image)

@@ -90,6 +90,4 @@ def answered(
     predicted = moved(state, state.clean, level, noise())
     answer = denoise(predicted, level)
     news = answer - state.clean
-    return State(
-        predicted + g * news, level, answer + h * news, level_before=state.level_before
-    )
+    return State(predicted + g * news, level, answer + h * news, level_before=state.level_before)

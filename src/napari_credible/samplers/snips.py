@@ -16,7 +16,6 @@ References
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -76,7 +75,9 @@ class Snips(Checked):
         own = sigma / values.clamp(min=1e-30)
         knows = own <= level * (1 + 1e-6)
         extra = torch.where(knows, (level**2 - own.square()).clamp(min=0).sqrt(), level)
-        centre = torch.where(knows, y / values.clamp(min=1e-30), problem.to_spectral(problem.flat()))
+        centre = torch.where(
+            knows, y / values.clamp(min=1e-30), problem.to_spectral(problem.flat())
+        )
         x = problem.from_spectral(centre + extra * problem.to_spectral(noise()))
         return State(x, level, x, level_before=level)
 
