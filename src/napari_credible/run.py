@@ -16,6 +16,7 @@ from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
 from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.operators import Operator
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.posterior import Posterior
@@ -156,11 +157,14 @@ def run(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
     region: Region | None = None,
 ) -> Result:
     """Exhaust :func:`steps` and return its result."""
-    going = steps(recipe, image, denoiser=denoiser, sampler=sampler, region=region)
+    going = steps(
+        recipe, image, denoiser=denoiser, sampler=sampler, operator=operator, region=region
+    )
     while True:
         try:
             next(going)
@@ -174,7 +178,8 @@ def steps(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
     known: Sequence[Channel] = (),
     region: Region | None = None,
     scratch: str | None = None,
@@ -192,7 +197,9 @@ def steps(
         Read plane by plane, never changed.
     denoiser : callable, optional
         The caller's own, in place of the one that the recipe names.
-    sampler : Sampler, optional
+    sampler : Sampler, Restorer or Solver, optional
+        Likewise.
+    operator : Operator, optional
         Likewise.
     known : sequence of Channel, optional
         What :func:`channels_of` found on the image before.
@@ -212,6 +219,10 @@ def steps(
     """
     yield Progress(0, 1, "loading the denoiser")
     loaded = denoiser or load(recipe)
+    if recipe.method == "restore":
+        from napari_credible.restoring import restored
+
+        return (yield from restored(recipe, image, loaded, sampler, operator, stop))
     whole = image
     inner: Any = ...
     if region is not None:
