@@ -18,7 +18,7 @@ from napari_credible.contours import contours
 from napari_credible.gui.asked import Stop
 from napari_credible.gui.family import COMPOSITE, MEAN, ROLE_KEY, Family, family_of
 from napari_credible.gui.layers import unique_name
-from napari_credible.gui.layout import line
+from napari_credible.gui.layout import line, reveal
 from napari_credible.gui.legend import Legend
 from napari_credible.gui.placing import PLACED
 from napari_credible.planes import Progress
@@ -126,6 +126,7 @@ class Picture(QWidget):  # type: ignore[misc]
         )
         family.join(layer, COMPOSITE)
         self.legend.show_scale(scale.value, scale.std, scale.unit)
+        reveal(self.legend)
         self._widget.say(f"Added {layer.name!r}: grey is uncertain.")
 
     def _add_lines(self, mean: Any, words: str, lines: list[NDArray[np.float64]]) -> None:

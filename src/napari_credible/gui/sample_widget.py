@@ -37,6 +37,7 @@ QUICK = Previewed(
     picture=lambda result: _quick_std(result),
     look=lambda std: look_of(STD, std),
     linked=(),
+    on_top=True,
 )
 
 
