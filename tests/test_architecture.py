@@ -16,11 +16,13 @@ GUI_ONLY = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 LEVEL = {
     "flags": 0, "knob": 0, "stopping": 0, "jvp": 0, "conjugate": 0, "kinds": 1,
     "denoise": 10, "noise": 10, "operators": 10, "schedule": 10, "problem": 15,
-    "solvers": 20, "samplers": 20, "adapt": 20, "restorers": 25, "bounds": 29, "posterior": 30, "jacobian": 30,
+    "solvers": 20, "samplers": 20, "adapt": 20, "restorers": 25, "bounds": 29,
+    "posterior": 30, "jacobian": 30,
     "streamed": 31, "calibration": 32, "tiling": 40, "stacks": 40, "colours": 40, "citations": 50,
     "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55, "geometry": 55,
-    "pilot": 56, "planes": 57, "drawing": 58, "restoring": 59, "run": 60, "restore": 61, "batch": 62, "options": 65,
+    "pilot": 56, "planes": 57, "drawing": 58, "posed": 58, "restoring": 59, "run": 60,
+    "restore": 61, "batch": 62, "options": 65,
     "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
