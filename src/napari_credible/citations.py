@@ -69,9 +69,7 @@ _DRAWN = (
 def of(
     models: Iterable[Gaussian | PoissonGaussian], denoiser: str, sampler: str = ""
 ) -> tuple[str, ...]:
-    """Return the sources of the noise models, of the denoiser and of the sampler or
-    the method of restoring, if any.
-    """
+    """Return the sources of noise models, denoiser, and sampler or method of restoring."""
     models = list(models)
     found = list(_MEASURED) if any(m.evidence for m in models) else []
     if sampler not in _RESTORERS and any(isinstance(m, PoissonGaussian) for m in models):

@@ -94,7 +94,7 @@ def translate(operator: Operator, image: Image) -> tuple[float, ...]:
     first = dict(zip("YX", first_pixel(operator), strict=True))
     made = frame(operator, image)
     steps = zip(made.axes, made.scale, strict=True)
-    return tuple(-first.get(axis, 0.0) * step for axis, step in steps)
+    return tuple(0.0 - first.get(axis, 0.0) * step for axis, step in steps)
 
 
 def keeps_constants(operator: Operator, data_shape: tuple[int, ...], tolerance: float) -> bool:

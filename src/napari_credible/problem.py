@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -105,12 +104,12 @@ class Problem:
         """Largest singular value of H, to a few percent: by power iterations."""
         rng = torch.Generator().manual_seed(0)
         x = torch.rand((1, *self.state_shape), generator=rng).to(self.data)
-        size = 1.0
+        size = torch.ones(())
         for _ in range(_POWER_STEPS):
             x = x / x.norm()
             x = self.adjoint(torch.where(self.observed, self.forward(x), 0))
-            size = float(x.norm())
-        return size**0.5
+            size = x.norm()
+        return float(size.sqrt())
 
     @cached_property
     def factors(self) -> Factors | None:
@@ -172,8 +171,3 @@ def spectral(problem: Problem, method: str) -> tuple[Tensor, Tensor, float]:
             "use mmps, or give Gaussian(sigma)"
         )
     return factors.singular_values, factors.data_to_spectral(problem.y), problem.sigma
-
-
-def named(value: Any) -> str:
-    """Return the name of a class of methods."""
-    return str(getattr(type(value), "kind", type(value).__name__))

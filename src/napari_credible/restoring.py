@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import citations, geometry
-from napari_credible.channel import filled, models_of
-from napari_credible.colours import Opponent, opponent_ranges
-from napari_credible.drawing import Kept, Noise, Tiled
-from napari_credible.flags import Flag
+from napari_credible.drawing import Kept, Noise
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.noise.saturation import saturation_level
-from napari_credible.operators import Bayer, Mask, Operator, pixel_size
+from napari_credible.operators import Operator, pixel_size
 from napari_credible.plan import Plan, named_operator, named_sampler, placed, plan
 from napari_credible.planes import Progress
+from napari_credible.posed import Posed, measured, posed
 from napari_credible.posterior import Posterior
-from napari_credible.problem import Problem
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import draws
 from napari_credible.result import Result
 from napari_credible.samplers import Kadkhodaie, Restorer, walk_given
-from napari_credible.solvers import Passed, Pnp, Solver, solve
+from napari_credible.solvers import Passed, Solver, solve
 from napari_credible.stopping import Stopped, pause, stoppable
 from napari_credible.streamed import Streamed
 
@@ -35,14 +31,8 @@ if TYPE_CHECKING:
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
+T = TypeVar("T")
 Array = NDArray[np.float32]
-# The range of an image: quantiles of what the data say.
-_LOW, _HIGH = 0.001, 0.999
-# Pixels over which counts are smoothed for a first variance, and images found for better ones.
-_FIRST, _PASSES = 2.0, 2
-_PILOT = Pnp(evaluations=8)
-# H takes a constant image for a constant, to this.
-_CONSTANT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +69,7 @@ class Restoring:
     stop: Callable[[], bool] | None
     flags: dict[tuple[int, ...], NDArray[np.uint8]] = field(default_factory=dict)
     history: list[Passed] = field(default_factory=list)
-    _ready: dict[tuple[int, ...], tuple[Problem, Denoise, float]] = field(default_factory=dict)
+    _ready: dict[tuple[int, ...], Posed] = field(default_factory=dict)
 
     @property
     def frame(self) -> Image:
@@ -95,7 +85,8 @@ class Restoring:
             Where it is asked to stop.
         """
         found = yield from self._all(self._found, 1)
-        return self._back(found[0])
+        whole: Array = self._back(found[0])
+        return whole
 
     def draws(self) -> Generator[Progress, None, Posterior | Streamed]:
         """Draw, a few images at once; asked to stop, return what is done.
@@ -162,54 +153,48 @@ class Restoring:
         share = self.method.evaluations * count
         for number, here in enumerate(places):
             before = (done * len(places) + number * count) * self.method.evaluations
-            problem, denoise, offset = yield from self._problem(here, before)
-            x = yield from each(problem, denoise, here, (before, share, done, count, kept))
-            light = x.cpu().numpy() + offset
-            lowest = self._lowest(here, offset)
+            now = yield from self._posed(here, before)
+            self.flags[here] = now.flag
+            x = yield from each(now, here, (before, share, done, count, kept))
+            light = np.maximum(x.cpu().numpy() + now.offset, now.lowest)
             where = (slice(None), slice(None), *here[1:]) if x.shape[1] == 3 else (
                 slice(None), *here
             )  # fmt: skip
-            found[where] = np.maximum(light if x.shape[1] == 3 else light[:, 0], lowest)
+            found[where] = light if x.shape[1] == 3 else light[:, 0]
         return found
 
-    def _lowest(self, here: tuple[int, ...], offset: float) -> float:
-        """Return the least light: none is counted below the offset."""
-        counted = self.models and isinstance(self.models[here[0]], PoissonGaussian)
-        return offset if counted else -np.inf
-
     def _found(
-        self, problem: Problem, denoise: Denoise, here: tuple[int, ...], about: Any
+        self, given: Posed, here: tuple[int, ...], about: Any
     ) -> Generator[Progress, None, Tensor]:
         assert isinstance(self.method, Solver)
         before = about[0]
-        now = None
-        going = solve(self.method, denoise, problem)
+        x = given.problem.flat()
+        going = solve(self.method, given.denoise, given.problem)
         for number, (now, passed) in enumerate(self._watched(going)):
             yield Progress(before + number, self.todo.calls, "solving")
-            if passed:
-                self.history.append(passed)
-        assert now is not None
-        return now.x
+            self.history.extend([passed] if passed else [])
+            x = now.x
+        return x
 
     def _drawn(
-        self, problem: Problem, denoise: Denoise, here: tuple[int, ...], about: Any
+        self, given: Posed, here: tuple[int, ...], about: Any
     ) -> Generator[Progress, None, Tensor]:
         assert isinstance(self.method, Restorer)
         before, share, done, count, kept = about
         plane = int(np.ravel_multi_index(here[1:], self._planes().shape[1:-2])) if here[1:] else 0
         seeds = [(self.recipe.seed, here[0], plane, k) for k in range(done, done + count)]
-        noise = Noise(seeds, problem.flat())
-        steps = self.method.steps(problem) + 1
+        noise = Noise(seeds, given.problem.flat())
+        steps = self.method.steps(given.problem) + 1
         so_far = kept.posterior() if kept.n_draws > 1 else None
-        state = None
-        going = walk_given(self.method, denoise, problem, noise)
+        clean = given.problem.flat()
+        going = walk_given(self.method, given.denoise, given.problem, noise)
         for number, state in enumerate(self._watched(going)):
             doing = before + share * (number + 1) // steps
             yield Progress(doing, self.todo.calls, "drawing", so_far)
-        assert state is not None
-        return state.clean
+            clean = state.clean
+        return clean
 
-    def _watched(self, going: Iterator[Any]) -> Iterator[Any]:
+    def _watched(self, going: Iterator[T]) -> Iterator[T]:
         """Yield what an iterator yields, without recording derivatives; stop where asked."""
         import torch
 
@@ -221,75 +206,22 @@ class Restoring:
                 return
             yield item
 
-    def _problem(
-        self, here: tuple[int, ...], before: int
-    ) -> Generator[Progress, None, tuple[Problem, Denoise, float]]:
-        """Return the problem of a plane, its denoiser and the offset of its light; made once."""
+    def _posed(self, here: tuple[int, ...], before: int) -> Generator[Progress, None, Posed]:
+        """Return the problem of a plane; made once."""
         if here not in self._ready:
-            self._ready[here] = yield from self._made(here, before)
+            plane = np.asarray(self._planes()[here], dtype=np.float64)
+            model = self.models[here[0]] if self.models else None
+            going = posed(plane, self.operator, model, self.denoiser, self.todo)
+            while True:
+                with stoppable(self.stop):
+                    pause()
+                    try:
+                        doing = next(going)
+                    except StopIteration as end:
+                        self._ready[here] = end.value
+                        break
+                yield Progress(before, self.todo.calls, doing)
         return self._ready[here]
-
-    def _made(
-        self, here: tuple[int, ...], before: int
-    ) -> Generator[Progress, None, tuple[Problem, Denoise, float]]:
-        plane = np.asarray(self._planes()[here], dtype=np.float64)
-        model = self.models[here[0]] if self.models else None
-        operator, flag = usable(self.operator, plane)
-        self.flags[here] = flag
-        counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
-        offset = getattr(model, "offset", 0.0)
-        data = counts - offset
-        kept_constant = geometry.keeps_constants(operator, plane.shape, _CONSTANT)
-        back = float(np.mean(offset)) if kept_constant else 0.0
-        low, high = self._range(operator, data, model, counts)
-
-        def problem(variance: NDArray[np.float64]) -> Problem:
-            return Problem.of(
-                operator, self._tensor(data), self._tensor(np.sqrt(variance)), low, high
-            )
-
-        if model is None:
-            return problem(np.zeros(())), self._denoiser(low, high, operator), back
-        denoise = self._denoiser(low, high, operator)
-        if isinstance(model, Gaussian):
-            return problem(np.square(np.asarray(model.sigma, dtype=np.float64))), denoise, back
-        variance = model.variance(_smooth(counts, geometry.pictured(operator)))
-        for _ in range(_PASSES):
-            yield Progress(before, self.todo.calls, "finding the noise level")
-            for now, _passed in self._watched(solve(_PILOT, denoise, problem(variance))):
-                last = now.x
-            seen = problem(variance).forward(last)[0].cpu().numpy()
-            variance = model.variance(seen + offset)
-        return problem(variance), denoise, back
-
-    def _tensor(self, array: NDArray[np.float64]) -> Tensor:
-        import torch
-
-        return torch.from_numpy(np.asarray(array, dtype=np.float32)).to(self.todo.device)
-
-    def _denoiser(self, low: float, high: float, operator: Operator) -> Denoise:
-        """Return D for the image's range, in tiles, and for three colours where there are."""
-        if operator.image_ndim == 3:
-            each = [self._fitted(*ends) for ends in opponent_ranges(low, high)]
-            return Opponent([Tiled(d, self.todo.grid) for d in each])
-        return Tiled(self._fitted(low, high), self.todo.grid)
-
-    def _fitted(self, low: float, high: float) -> Denoise:
-        fitted = getattr(self.denoiser, "fitted", None)
-        return self.denoiser if fitted is None else fitted(low, high)  # type: ignore[no-any-return]
-
-    def _range(
-        self, operator: Operator, data: NDArray[np.float64], model: Any, counts: Any
-    ) -> tuple[float, float]:
-        """Return between which values most of the image lies, at least the noise apart."""
-        seen = operator.observed(data.shape)
-        if geometry.pictured(operator):
-            values = data[seen]
-        else:
-            values = geometry.back_projected(operator, data)
-        low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
-        noise = 0.0 if model is None else float(np.sqrt(model.variance(counts).mean()))
-        return low, max(high, low + max(noise, 1e-12))
 
 
 def restored(
@@ -348,67 +280,3 @@ def _for_pixels(operator: Operator, image: Image) -> Operator:
     """Return the operator for the size of the image's pixels, where that is known."""
     known = pixel_size(image)
     return operator if known is None else operator.for_pixels(*known)
-
-
-def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, NDArray[np.uint8]]:
-    """Return H without the data that are saturated or not finite, and the flags of the data.
-
-    Raises
-    ------
-    ValueError
-        Where nothing is left.
-    """
-    finite = np.isfinite(plane)
-    flag = np.where(finite, np.uint8(0), np.uint8(Flag.NOT_FINITE))
-    if geometry.pictured(operator):
-        limit = saturation_level(np.where(finite, plane, 0)[None])
-        if limit is not None:
-            flag[finite & (plane >= limit)] |= np.uint8(Flag.SATURATED)
-    seen = operator.observed(plane.shape)
-    if not (seen & (flag == 0)).any():
-        raise ValueError(
-            "no pixel that the operator looks at is a finite, unsaturated number; look at the "
-            "data and at the mask"
-        )
-    bad = (flag > 0) & seen
-    return (Mask(~bad) @ operator if bad.any() else operator), flag
-
-
-def measured(recipe: Recipe, image: Image, operator: Operator) -> list[Model]:
-    """Return the noise models that are given, or measured where the data are a picture.
-
-    Raises
-    ------
-    ValueError
-        Where they are not, and no noise is given.
-    """
-    if recipe.noise is not None:
-        return models_of(recipe, image.channels())
-    if not geometry.pictured(operator):
-        raise ValueError(
-            f"the data of {operator} are no picture whose noise can be measured; give noise=..., "
-            "such as Gaussian(sigma)"
-        )
-    channels = [_looked_at(channel, operator) for channel in image.channels()]
-    return models_of(recipe, channels)
-
-
-def _looked_at(channel: Image, operator: Operator) -> Image:
-    """Return a channel with NaN where nothing is seen, and of a mosaic one colour."""
-    array = channel.array
-    seen = operator.observed(array.shape[-2:])
-    if not seen.all():
-        array = np.where(seen, np.asarray(array, dtype=np.float64), np.nan)
-    if any(isinstance(part, Bayer) for part in geometry.parts(operator)):
-        array = array[..., ::2, ::2]
-    return channel.with_array(array)
-
-
-def _smooth(counts: NDArray[np.float64], picture: bool) -> NDArray[np.float64]:
-    """Return counts without most of their noise; of no picture, what they are on average."""
-    from scipy.ndimage import gaussian_filter
-
-    if not picture:
-        return np.full(counts.shape, counts.mean())
-    found: NDArray[np.float64] = gaussian_filter(counts, _FIRST, mode="nearest")
-    return found

@@ -46,7 +46,11 @@ class Solver(Protocol):
     """Finds one image from y = H x + n, by calling D(x, sigma)."""
 
     kind: ClassVar[str]
-    tolerance: float
+
+    @property
+    def tolerance(self) -> float:
+        """The change |x - the last x| / |x| at which it ends."""
+        ...
 
     @property
     def evaluations(self) -> int:
