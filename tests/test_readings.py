@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from napari_credible import readings, readout
+from napari_credible import comparing, readings, readout
+from napari_credible.answers import NO_DRAWS, Question
 from napari_credible.flags import Flag
 from napari_credible.posterior import Posterior
-from napari_credible.readings import Question
 from napari_credible.section import Section
 from napari_credible.shapes import Shape, pixel_square
 from napari_credible.streamed import Streamed
@@ -150,7 +150,7 @@ def test_a_profile_of_draws_that_are_elsewhere_reads_what_it_touches():
 def test_a_comparison_counts_the_draws():
     section, plane, seen = in_place("YX", SIZES)
     other = Shape("B", "rectangle", [(20, 2), (20, 12), (36, 12), (36, 2)])
-    reading = ended(readings.comparison(section, TRIANGLE, other, Question(0.9)))
+    reading = ended(comparing.comparison(section, TRIANGLE, other, Question(0.9)))
     masks = []
     for drawn in (TRIANGLE, other):
         mask = np.zeros(SIDES, dtype=bool)
@@ -171,9 +171,9 @@ def test_a_comparison_counts_the_draws():
 def test_a_ratio_to_nothing_is_declined():
     section, _, _ = in_place("YX", SIZES)
     posterior = replace(section.posterior, draws=section.posterior.draws - 5, lowest=-math.inf)
-    reading = ended(readings.comparison(replace(section, posterior=posterior), TRIANGLE,
+    reading = ended(comparing.comparison(replace(section, posterior=posterior), TRIANGLE,
                                         pixel_square("B", 0, 0), ASKED))  # fmt: skip
-    assert [q.name for q in reading.quantities][0] == "A − B"
+    assert reading.quantities[0].name == "A − B"
     assert "No ratio" in reading.notes[-1]
 
 
@@ -230,10 +230,10 @@ def test_maps_say_what_they_cannot_answer():
     region = ended(readings.region(maps, DISC, ASKED))
     assert [q.name for q in region.quantities] == ["mean", "sum"]
     assert math.isnan(region.quantities[0].std)
-    assert region.notes[-1] == readings.NO_DRAWS
+    assert region.notes[-1] == NO_DRAWS
     for asked in (
         readings.profile(maps, Shape("A", "line", [(3, 4), (9, 9)]), ASKED),
-        readings.comparison(maps, DISC, TRIANGLE, ASKED),
+        comparing.comparison(maps, DISC, TRIANGLE, ASKED),
     ):
         with pytest.raises(ValueError, match="Only the maps were kept"):
             ended(asked)

@@ -1,130 +1,36 @@
-"""What a posterior says of a pixel, a shape, a line, or of two shapes side by side."""
+"""What a posterior says of a pixel, a shape or a line."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_credible.answers import (
+    NO_DRAWS,
+    Floats,
+    Profile,
+    Quantity,
+    Question,
+    Reading,
+    above_of,
+    of_draws,
+    or_why,
+)
 from napari_credible.flags import SENTENCES, Flag
 from napari_credible.planes import Progress
 from napari_credible.posterior import Posterior
 from napari_credible.section import Section
 from napari_credible.shapes import Shape
 
-Floats = NDArray[np.floating[Any]]
 Steps = Generator[Progress, None, Any]
-NO_DRAWS = "Only the maps were kept, not the draws: sample again with keep='draws' for this spread."
-
-
-@dataclass(frozen=True)
-class Question:
-    """Which interval, and above what.
-
-    Attributes
-    ----------
-    level : float, 0 to 1, excluded
-        Probability of the credible interval.
-    threshold : float, optional, image units
-        Whose exceedance is asked.
-    """
-
-    level: float = 0.9
-    threshold: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Quantity:
-    """One number that the image has, and what is known of it.
-
-    Attributes
-    ----------
-    name, unit : str
-        Such as "mean" and "ADU".
-    estimate, std, lower, upper : float
-        Mean, spread and credible interval; NaN where the draws would be needed and were not kept.
-    measured : float
-        The same number of the input.
-    level : float
-        Of the interval.
-    threshold : float or None
-        Of the exceedance.
-    above, above_error : float
-        Probability of lying above it, and its standard error.
-    draws : ndarray, shape (n_draws,), or None
-        The number in each draw.
-    """
-
-    name: str
-    unit: str
-    estimate: float
-    std: float
-    lower: float
-    upper: float
-    measured: float
-    level: float
-    threshold: float | None = None
-    above: float = math.nan
-    above_error: float = math.nan
-    draws: Floats | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Profile:
-    """Values along a line.
-
-    Attributes
-    ----------
-    distance : ndarray, shape (n,), ``distance_unit``
-        From the line's start.
-    posterior : Posterior of shape (n_draws, n)
-        Of the values.
-    estimate, lower, upper, measured : ndarray, shape (n,), ``unit``
-        Mean, credible interval, and the input's values.
-    level : float
-        Of the interval.
-    unit, distance_unit : str
-        Of values and distance.
-    """
-
-    distance: Floats
-    posterior: Posterior
-    estimate: Floats
-    lower: Floats
-    upper: Floats
-    measured: Floats
-    level: float
-    unit: str
-    distance_unit: str
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """An answer: numbers or a profile, and what must be said of them.
-
-    Attributes
-    ----------
-    title : str
-        Of what.
-    quantities : tuple of Quantity
-        None of a line.
-    notes : tuple of str
-        Sentences.
-    headline : str
-        The answer in one sentence, where there is one.
-    profile : Profile, optional
-        Of a line.
-    """
-
-    title: str
-    quantities: tuple[Quantity, ...] = ()
-    notes: tuple[str, ...] = ()
-    headline: str = ""
-    profile: Profile | None = None
+# Spread and bounds that need the draws.
+_NOTHING = (math.nan, math.nan, math.nan)
 
 
 def pixel(section: Section, row: int, column: int, question: Question) -> Reading:
@@ -146,13 +52,16 @@ def pixel(section: Section, row: int, column: int, question: Question) -> Readin
     rows, columns = slice(row, row + 1), slice(column, column + 1)
     wide, k = _two(section, column)
     here, notes = section.part(rows, wide), _doubts(section.doubts(rows, columns))
-    (lower, upper), narrow = _or_why(lambda: here.interval(question.level), here.mean)
-    (above, error), uncounted = _or_why(lambda: _above(here, question.threshold), here.mean)
+    (lower, upper), narrow = or_why(lambda: here.interval(question.level), here.mean)
+    (above, error), uncounted = or_why(lambda: above_of(here, question.threshold), here.mean)
     notes = (*notes, *narrow, *uncounted)
     quantity = Quantity(
         "value",
         section.unit,
-        *(float(found[0, k]) for found in (here.mean, here.std, lower, upper)),
+        float(here.mean[0, k]),
+        float(here.std[0, k]),
+        float(lower[0, k]),
+        float(upper[0, k]),
         measured=float(section.input(rows, columns)[0, 0]),
         level=question.level,
         threshold=question.threshold,
@@ -173,25 +82,6 @@ def _two(section: Section, column: int) -> tuple[slice, int]:
     first = section.everything()[1].start
     start = column - 1 if column > first else column
     return slice(start, min(start + 2, first + section.sides[1])), column - start
-
-
-def _above(posterior: Any, threshold: float | None) -> tuple[Floats, Floats]:
-    if threshold is None:
-        nothing = np.full(posterior.mean.shape, np.nan)
-        return nothing, nothing
-    return posterior.exceedance(threshold), posterior.exceedance_error(threshold)
-
-
-def _or_why(
-    asked: Callable[[], tuple[Floats, Floats]], like: Floats
-) -> tuple[tuple[Floats, Floats], tuple[str, ...]]:
-    """Return two maps, or NaN and the sentence why they cannot be told."""
-    try:
-        return asked(), ()
-    except ValueError as why:
-        nothing = np.full(like.shape, np.nan)
-        sentence = str(why)
-        return (nothing, nothing), (f"{sentence[:1].upper()}{sentence[1:]}.",)
 
 
 def _doubts(flags: NDArray[np.uint8]) -> tuple[str, ...]:
@@ -218,53 +108,30 @@ def region(section: Section, drawn: Shape, question: Question) -> Steps:
     Each is computed in every draw, so that the spread has in it how pixels go together. Pixels
     in which nothing was drawn, being saturated or not finite, are left out.
     """
-    found = yield from _measured_in(section, drawn, question.threshold)
+    found = yield from measured_in(section, drawn, question.threshold)
     count = int(found.mask.sum())
     title = f"{drawn.name}: {drawn.kind} of {count} pixel{'s' if count > 1 else ''}"
-    names = ("mean", "sum", "maximum", f"area above {question.threshold or 0:g}")
-    units = (section.unit, section.unit, section.unit, "pixels")
-    asked = 4 if question.threshold is not None else 3
     if found.draws is None:
         quantities = [
-            Quantity(name, unit, value, *[math.nan] * 3, measured=measured, level=question.level)
-            for name, unit, value, measured in zip(
-                names[:2], units, found.estimate, found.measured, strict=False
+            Quantity(name, section.unit, estimate, *_NOTHING, measured, question.level)
+            for name, estimate, measured in zip(
+                ("mean", "sum"), found.estimate, found.measured[:2], strict=True
             )
         ]
         return Reading(title, tuple(quantities), (*found.notes, NO_DRAWS))
+    plain, names = question.without_threshold(), ["mean", "sum", "maximum"]
+    asked = [(name, section.unit, question) for name in names]
+    if question.threshold is not None:
+        asked.append((f"area above {question.threshold:g}", "pixels", plain))
     quantities = [
-        of_draws(name, unit, draws, measured, _without_threshold(question, number == 3))
-        for number, (name, unit, draws, measured) in enumerate(
-            zip(names[:asked], units, found.draws, found.measured, strict=False)
-        )
+        of_draws(name, unit, found.draws[k], found.measured[k], each)
+        for k, (name, unit, each) in enumerate(asked)
     ]
     return Reading(title, tuple(quantities), found.notes)
 
 
-def _without_threshold(question: Question, yes: bool = True) -> Question:
-    return replace(question, threshold=None) if yes else question
-
-
-def of_draws(name: str, unit: str, draws: Floats, measured: float, question: Question) -> Quantity:
-    """Return what draws of one number say of it."""
-    posterior = Posterior(draws)
-    lower, upper = posterior.interval(question.level)
-    above, error = _above(posterior, question.threshold)
-    return Quantity(
-        name,
-        unit,
-        *(float(found) for found in (posterior.mean, posterior.std, lower, upper)),
-        measured=measured,
-        level=question.level,
-        threshold=question.threshold,
-        above=float(above),
-        above_error=float(error),
-        draws=posterior.draws,
-    )
-
-
 @dataclass(frozen=True, eq=False)
-class _Measured:
+class Inside:
     """Mean, sum, maximum and area of a shape: of each draw, of the maps, of the input."""
 
     mask: NDArray[np.bool_]
@@ -275,7 +142,7 @@ class _Measured:
     offset: float
 
 
-def _measured_in(section: Section, drawn: Shape, threshold: float | None) -> Steps:
+def measured_in(section: Section, drawn: Shape, threshold: float | None) -> Steps:
     """Ask one draw after another; a large region of many draws does not fit into memory."""
     rows, columns = drawn.box(section.sides)
     mask = drawn.mask(rows, columns)
@@ -294,7 +161,7 @@ def _measured_in(section: Section, drawn: Shape, threshold: float | None) -> Ste
     measured = _numbers(section.input(rows, columns)[mask], above)
     lowest = np.broadcast_to(section.lowest(rows, columns), mask.shape)[mask]
     offset = float(lowest.mean(dtype=np.float64))
-    return _Measured(mask, draws, estimate, tuple(map(float, measured)), notes, offset)
+    return Inside(mask, draws, estimate, tuple(map(float, measured)), notes, offset)
 
 
 def _numbers(values: NDArray[Any], threshold: float) -> tuple[Any, ...]:
@@ -334,7 +201,7 @@ def profile(section: Section, drawn: Shape, question: Question, width: int = 1) 
     measured = Posterior(np.stack([section.input(rows, columns).astype(np.float64)] * 2))
     corners = drawn.corners - (rows.start, columns.start)
     distances, draws, inputs, start = [], [], [], 0.0
-    for first, last in zip(corners[:-1], corners[1:], strict=True):
+    for first, last in pairwise(corners):
         yield Progress(0, 1, f"looking at {drawn.name}")
         ends = tuple(first), tuple(last)
         draws.append(whole.profile(*ends, width).draws)
@@ -349,9 +216,9 @@ def profile(section: Section, drawn: Shape, question: Question, width: int = 1) 
 
 
 def _profile(
-    distances: list[Floats],
-    draws: list[Floats],
-    inputs: list[Floats],
+    distances: Sequence[Floats],
+    draws: Sequence[Floats],
+    inputs: Sequence[Floats],
     section: Section,
     question: Question,
 ) -> Profile:
@@ -381,53 +248,3 @@ def _around(drawn: Shape, section: Section, width: int) -> tuple[slice, slice]:
         slice(max(part.start - width, 0), min(part.stop + width, side))
         for part, side in zip(box, section.sides, strict=True)
     )
-
-
-def comparison(section: Section, a: Shape, b: Shape, question: Question) -> Steps:
-    """Return the probability that shape A is brighter than B, and the posterior of the ratio.
-
-    Both means are taken in each draw, so that what the draws share drops out. The ratio is that
-    of the light above the noise model's offset, where it has one.
-    """
-    if not section.has_draws:
-        raise ValueError(f"{a.name} and {b.name} cannot be compared. {NO_DRAWS}")
-    one = yield from _measured_in(section, a, None)
-    two = yield from _measured_in(section, b, None)
-    plain = _without_threshold(question)
-    difference = of_draws(
-        f"{a.name} − {b.name}", section.unit, one.draws[0] - two.draws[0],
-        one.measured[0] - two.measured[0], replace(question, threshold=0.0),
-    )  # fmt: skip
-    ratio, note = _ratio(one, two, f"{a.name} / {b.name}", plain)
-    means = [
-        of_draws(f"mean of {each.name}", section.unit, m.draws[0], m.measured[0], plain)
-        for each, m in ((a, one), (b, two))
-    ]
-    return Reading(
-        f"{a.name} against {b.name}",
-        (*ratio, difference, *means),
-        (*one.notes, *two.notes, note),
-        f"{a.name} is brighter than {b.name} with probability "
-        f"{difference.above:.2f} ± {difference.above_error:.2f}",
-    )
-
-
-def _ratio(
-    one: _Measured, two: _Measured, name: str, question: Question
-) -> tuple[tuple[Quantity, ...], str]:
-    """Return the ratio of two means above their offsets, if the lower one is always there."""
-    assert one.draws is not None
-    assert two.draws is not None
-    known = math.isfinite(one.offset) and math.isfinite(two.offset)
-    offsets = (one.offset, two.offset) if known else (0.0, 0.0)
-    above, below = one.draws[0] - offsets[0], two.draws[0] - offsets[1]
-    if (below <= 0).any():
-        return (), f"No ratio: in some draws the second is not above {offsets[1]:g}."
-    dark = two.measured[0] - offsets[1]
-    measured = (one.measured[0] - offsets[0]) / dark if dark > 0 else math.nan
-    note = (
-        f"Ratio of the light above the offset of {offsets[1]:.4g}."
-        if known
-        else "Ratio of the values as they are: the noise model knows no offset."
-    )
-    return (of_draws(name, "", above / below, measured, question),), note

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_credible.readings import Profile, Quantity, Reading
+from napari_credible.answers import Profile, Quantity, Reading
 
 # Digits of the spread that are shown: more would be noise.
 _DIGITS = 2

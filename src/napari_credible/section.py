@@ -74,7 +74,7 @@ class Section:
     def holds(self, row: int, column: int) -> bool:
         """Return whether a pixel is here."""
         first, last = self.origin, np.add(self.origin, self.sides)
-        return first[0] <= row < last[0] and first[1] <= column < last[1]
+        return bool(first[0] <= row < last[0] and first[1] <= column < last[1])
 
     def everything(self) -> tuple[slice, slice]:
         """Return the rows and columns that are here."""

@@ -94,7 +94,7 @@ class Shape:
 def pixel_square(name: str, row: int, column: int) -> Shape:
     """Return the rectangle around one pixel."""
     around = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, 0.5], [0.5, -0.5]])
-    return Shape(name, RECTANGLE, around + (row, column))
+    return Shape(name, RECTANGLE, around + np.array([row, column]))
 
 
 def _in_ellipse(sides: tuple[int, int], corners: Floats) -> NDArray[np.bool_]:
@@ -103,5 +103,5 @@ def _in_ellipse(sides: tuple[int, int], corners: Floats) -> NDArray[np.bool_]:
     halves = np.stack([corners[1] - corners[0], corners[3] - corners[0]], 1) / 2
     if abs(np.linalg.det(halves)) < 1e-12:
         return np.zeros(sides, dtype=bool)
-    away = np.stack(np.mgrid[: sides[0], : sides[1]], -1) - centre
+    away = np.moveaxis(np.indices(sides), 0, -1) - centre
     return np.asarray(np.square(away @ np.linalg.inv(halves).T).sum(-1) <= 1 + 1e-12)
