@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image as ImageLayer
-from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 from superqt.utils import qdebounced
@@ -16,9 +15,12 @@ from superqt.utils import qdebounced
 from napari_credible.channel import Channel
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.job import Answers, Job
-from napari_credible.gui.region import Region, region_in_view
-from napari_credible.io.image import Image
+from napari_credible.gui.layers import attributes_of
+from napari_credible.gui.placing import moved
+from napari_credible.gui.region import region_in_view
 from napari_credible.planes import Progress
+from napari_credible.region import Region
+from napari_credible.result import Result
 from napari_credible.run import channels_of, steps
 
 _SETTLED_MS, _BLINK_MS = 250, 600
@@ -139,29 +141,31 @@ class Preview(QObject):  # type: ignore[misc]
         self._job = None
         if not self._on:
             return
-        noisy, clean, channels, noise = found
+        result, channels = found
+        noise = result.recipe.noise
         if asked.recipe.noise is None:
             self._on_noise(tuple(channel.model for channel in channels))
         key = (id(asked.layer), id(asked.layer.data), asked.image.axes, noise)
         self._known = (key, channels)
-        self._shown = (noisy, clean, asked.image.axes)
+        noisy = np.asarray(result.source.array)
+        self._shown = (noisy, _shown_as(result), asked.image.axes)
         self._place(asked.layer, asked.attributes, region)
         self._draw()
-        self._say(f"Preview of {region.rows} × {region.columns} pixels in view.")
+        rows, columns = (region.shape[asked.image.axes.index(axis)] for axis in "YX")
+        self._say(f"Preview of {rows} × {columns} pixels in view.")
 
     def _place(self, source: Any, attributes: dict[str, Any], region: Region) -> None:
         """Put the temporary layer over the region, adding it where there is none."""
         if self._layer is not None and self._source is not source:
             self._remove(keep=True)
-        corner = Affine(
-            scale=source.scale, translate=source.translate, rotate=source.rotate, shear=source.shear
-        )(region.start)
+        placed = moved(attributes_of(source), region.start)
         if self._layer is None:
             self._source = source
             data = self._picture()
             self._layer = ImageLayer(
                 data,
-                **{**attributes, "translate": corner, "name": f"{source.name} · preview"},
+                **{**attributes, **self._look, "translate": placed["translate"]},
+                name=f"{source.name} · {self._name}",
                 metadata={PREVIEW_KEY: True},
             )
             layers = self._viewer.layers
@@ -174,7 +178,7 @@ class Preview(QObject):  # type: ignore[misc]
                 layers.link_layers([source, self._layer], _LINKED)
         else:
             self._layer.data = self._picture()
-            self._layer.translate = corner
+            self._layer.translate = placed["translate"]
 
     def _draw(self) -> None:
         if self._layer is not None and self._shown is not None:
@@ -222,30 +226,16 @@ class Preview(QObject):  # type: ignore[misc]
 
 def _denoised(
     asked: Asked, region: Region, known: list[Channel] | None, stop: Stop
-) -> Generator[Progress, None, Any]:
-    """Return the region noisy and clean, and what was found on the whole image for it."""
+) -> Generator[Progress, None, tuple[Result, list[Channel]]]:
+    """Return the region's result, and what was found on the whole image for it."""
     recipe = yield from asked.measured()
     yield Progress(0, 1, "denoising the view")
     channels = known if known is not None else channels_of(recipe, asked.image)
-    part = region.of(asked.image)
-    part = part.with_array(np.asarray(part.array))
-    mine = channels[region.channel] if region.channel is not None else None
-    each = (mine,) if mine is not None else channels
-    one = recipe.replace(noise=tuple(channel.model for channel in each))
-    if not part.channel_axis:
-        one = recipe.replace(noise=each[0].model)
-    result = yield from steps(one, part, known=each, stop=stop)
-    inner = region.inner
-    noise = recipe.noise
-    shown = _shown_as(part, result.image)
-    return part.array[inner], shown[inner], channels, noise
+    result = yield from steps(recipe, asked.image, region=region, known=channels, stop=stop)
+    return result, channels
 
 
-def _shown_as(part: Image, found: Image) -> NDArray[Any]:
+def _shown_as(result: Result) -> NDArray[Any]:
     """Return the estimate as napari can show it: colours in the input's integers."""
-    kind = np.dtype(part.array.dtype)
-    shown = np.asarray(found.array, dtype=np.float32)
-    if "S" in part.axes and kind.kind in "iu":
-        limits = np.iinfo(kind)
-        shown = np.clip(np.round(shown), limits.min, limits.max).astype(kind)
-    return shown
+    colour = "S" in result.source.axes and np.dtype(result.source.array.dtype).kind in "iu"
+    return result.in_input_type() if colour else np.asarray(result.image.array, dtype=np.float32)
