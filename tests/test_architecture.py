@@ -24,7 +24,7 @@ LEVEL = {
     "pilot": 56, "planes": 57, "drawing": 58, "spreading": 59, "run": 60, "batch": 62,
     "believe": 62, "options": 65,
     "training": 60, "demo": 65,
-    "shapes": 10, "answers": 56, "section": 56, "readings": 58, "comparing": 59, "readout": 59,
+    "shapes": 10, "answers": 56, "section": 57, "readings": 58, "comparing": 59, "readout": 59,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
 

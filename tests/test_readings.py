@@ -245,7 +245,7 @@ def test_a_part_that_was_loaded_reads_the_same(axes, kept):
     section, _, _ = in_place(axes, {**SIZES, "Y": 300, "X": 280}, n_draws=8)
     if kept == "maps":
         section = streamed(section)
-    loaded = section.loaded(270, 130)
+    loaded = section.loaded(270, 130, ASKED)
     assert loaded.at_hand
     assert loaded.holds(270, 130)
     assert not loaded.holds(255, 130)

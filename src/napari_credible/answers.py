@@ -37,6 +37,47 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
+class Answered:
+    """The maps that answer one question.
+
+    Attributes
+    ----------
+    question : Question
+        Another one has no answer here.
+    mean, std, lower, upper, above, above_error : ndarray, shape (..., Y, X)
+        Of each pixel.
+    """
+
+    question: Question
+    mean: Floats
+    std: Floats
+    lower: Floats
+    upper: Floats
+    above: Floats
+    above_error: Floats
+
+    def interval(self, level: float) -> tuple[Floats, Floats]:
+        """Return the bounds that were asked for."""
+        assert level == self.question.level
+        return self.lower, self.upper
+
+    def exceedance(self, threshold: float) -> Floats:
+        """Return the probability that was asked for."""
+        assert threshold == self.question.threshold
+        return self.above
+
+    def exceedance_error(self, threshold: float) -> Floats:
+        """Return its standard error."""
+        assert threshold == self.question.threshold
+        return self.above_error
+
+    def mapped(self, cut: Callable[[Floats], Floats]) -> Answered:
+        """Return the maps of a part of the image."""
+        maps = (self.mean, self.std, self.lower, self.upper, self.above, self.above_error)
+        return Answered(self.question, *map(cut, maps))
+
+
+@dataclass(frozen=True, eq=False)
 class Quantity:
     """One number that the image has, and what is known of it.
 
@@ -149,10 +190,12 @@ def of_draws(name: str, unit: str, draws: Floats, measured: float, question: Que
 
 def above_of(posterior: Any, threshold: float | None) -> tuple[Floats, Floats]:
     """Return the exceedance of a posterior and its standard error; NaN without a threshold."""
+    nothing = np.full(posterior.mean.shape, np.nan)
     if threshold is None:
-        nothing = np.full(posterior.mean.shape, np.nan)
         return nothing, nothing
-    return posterior.exceedance(threshold), posterior.exceedance_error(threshold)
+    # Without draws there is nothing by chance in it.
+    error = getattr(posterior, "exceedance_error", lambda _: nothing)
+    return posterior.exceedance(threshold), error(threshold)
 
 
 def or_why(

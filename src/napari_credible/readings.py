@@ -157,7 +157,7 @@ def measured_in(section: Section, drawn: Shape, threshold: float | None) -> Step
         draws = tuple(np.stack(each) for each in zip(*found, strict=True))
     else:
         yield Progress(0, 1, f"looking at {drawn.name}")
-        estimate = _numbers(section.part(rows, columns).mean[mask], above)[:2]
+        estimate = _numbers(section.estimate(rows, columns)[mask], above)[:2]
     measured = _numbers(section.input(rows, columns)[mask], above)
     lowest = np.broadcast_to(section.lowest(rows, columns), mask.shape)[mask]
     offset = float(lowest.mean(dtype=np.float64))

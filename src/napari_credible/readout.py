@@ -55,6 +55,8 @@ def probability(share: float, error: float) -> str:
     >>> probability(0.9375, 0.06)
     '0.94 ± 0.06'
     """
+    if not math.isfinite(error):
+        return f"{share:.3f}"
     decimals = 2 if not error or error >= 0.01 else 3
     return f"{share:.{decimals}f} ± {error:.{decimals}f}"
 

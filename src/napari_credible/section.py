@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_credible.answers import Answered, Question, above_of
 from napari_credible.posterior import Posterior
 from napari_credible.result import Result
+from napari_credible.streamed import Streamed
 
 # What is read at once of draws that are not in memory: a chunk's side, unless that is too much.
 _SIDE, _LARGEST_BYTES = 256, 2**27
@@ -66,10 +68,11 @@ class Section:
     @property
     def at_hand(self) -> bool:
         """Whether one pixel can be read without reading a file or computing a whole map."""
-        draws = self.posterior.draws if self.has_draws else None
-        parts = self.has_draws or hasattr(self.posterior, "part")
-        lazy = draws is not None and not isinstance(draws, np.ndarray)
-        return parts and not lazy and isinstance(self.measured, np.ndarray)
+        if not isinstance(self.measured, np.ndarray):
+            return False
+        if self.has_draws:
+            return isinstance(self.posterior.draws, np.ndarray)
+        return isinstance(self.posterior, (Streamed, Answered))
 
     def holds(self, row: int, column: int) -> bool:
         """Return whether a pixel is here."""
@@ -123,15 +126,26 @@ class Section:
         if self.has_draws:
             lowest = self.lowest(rows, columns)
             return Posterior(self.draws(rows, columns), lowest, self.posterior.widen)
-        key = (..., *self.key(rows, columns))
-        return self.posterior.part(lambda array: self.upright(array[key]))
+        return self.posterior.mapped(self._cut(rows, columns))
 
-    def loaded(self, row: int, column: int) -> Section:
-        """Return the section around one pixel, read into memory."""
+    def estimate(self, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """Return the posterior's mean in a part."""
+        return self._cut(rows, columns)(self.posterior.mean)
+
+    def _cut(self, rows: slice, columns: slice) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        key = (..., *self.key(rows, columns))
+        return lambda array: self.upright(array[key])
+
+    def loaded(self, row: int, column: int, question: Question) -> Section:
+        """Return the section around one pixel with all that answers a question in memory."""
         rows, columns = self.near(row, column)
-        whole = self.part(rows, columns)
         if self.has_draws:
+            whole = self.part(rows, columns)
             whole = replace(whole, draws=np.ascontiguousarray(whole.draws))
+        elif hasattr(self.posterior, "mapped"):
+            whole = self.part(rows, columns)
+        else:
+            whole = self._answered(question).mapped(self._cut(rows, columns))
         return replace(
             self,
             posterior=whole,
@@ -142,8 +156,18 @@ class Section:
             origin=(rows.start, columns.start),
         )
 
+    def _answered(self, question: Question) -> Answered:
+        """Return the maps of a posterior that knows no single pixels, each computed once."""
+        lower, upper = self.posterior.interval(question.level)
+        above, error = above_of(self.posterior, question.threshold)
+        return Answered(
+            question, self.posterior.mean, self.posterior.std, lower, upper, above, error
+        )
+
     def near(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the block of rows and columns around a pixel that is worth reading at once."""
+        if not hasattr(self.posterior, "n_draws"):
+            return self.everything()
         side = _SIDE
         while side > 1 and 4 * self.posterior.n_draws * side**2 > _LARGEST_BYTES:
             side //= 2

@@ -146,7 +146,7 @@ class Streamed:
             )
         raise AttributeError(name)
 
-    def part(self, cut: Callable[[NDArray[Any]], NDArray[Any]]) -> Streamed:
+    def mapped(self, cut: Callable[[NDArray[Any]], NDArray[Any]]) -> Streamed:
         """Return the same maps of a part of the image.
 
         Parameters
@@ -160,6 +160,12 @@ class Streamed:
         for name in ("_mean", "_squares", "_above", "_smallest", "_largest"):
             setattr(part, name, cut(getattr(self, name)))
         return part
+
+    def widened(self, factor: float) -> Streamed:
+        """Return the same maps with another factor on both sides of the interval."""
+        other = copy(self)
+        other.widen = factor
+        return other
 
     def posterior(self) -> Streamed:
         """Return itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, QTimer, Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_credible.gui.family import Family, family_of
@@ -29,8 +29,11 @@ class FamilyChoice(QComboBox):  # type: ignore[misc]
         self.setPlaceholderText("no sampled image is open")
         self.setToolTip("Which sampled image is looked at; the active layer chooses, too")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        # A layer may join its family just after it was added.
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.refresh)
         for emitter in self._emitters():
-            emitter.connect(self.refresh)
+            emitter.connect(self._changed)
         viewer.layers.selection.events.active.connect(self._follow)
         self.currentIndexChanged.connect(self._choose)
         self.refresh()
@@ -46,9 +49,14 @@ class FamilyChoice(QComboBox):  # type: ignore[misc]
     def let_go(self) -> None:
         """Stop listening to the viewer, and hold nothing of it."""
         for emitter in self._emitters():
-            emitter.disconnect(self.refresh)
+            emitter.disconnect(self._changed)
+        self._later.stop()
         self._viewer.layers.selection.events.active.disconnect(self._follow)
         self._families, self._family = [], None
+
+    def _changed(self, _: Any = None) -> None:
+        self.refresh()
+        self._later.start()
 
     def refresh(self, _: Any = None) -> None:
         """List the families of now; the first is chosen where none was, or its layers are gone."""
@@ -65,11 +73,19 @@ class FamilyChoice(QComboBox):  # type: ignore[misc]
         if kept is not before:
             self.chosen.emit()
 
+    def take(self, family: Family) -> None:
+        """Choose a family whose layers are there already."""
+        self._family = family
+        self.refresh()
+        self.chosen.emit()
+
     def _of_active(self) -> Family | None:
         return family_of(self._viewer.layers.selection.active)
 
     def _follow(self, _: Any = None) -> None:
         family = self._of_active()
+        if family is not None and family not in self._families:
+            self.refresh()
         if family is not None and family in self._families:
             self.setCurrentIndex(self._families.index(family))
 

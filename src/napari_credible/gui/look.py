@@ -170,7 +170,7 @@ class Look(QWidget):  # type: ignore[misc]
             return
         section = placed.section(index, self.controls.colour.currentIndex())
         row, column = placed.row_and_column(index)
-        part = self._nearby.around(section, row, column)
+        part = self._nearby.around(section, row, column, self._ask())
         if part is None:
             self._read(section, row, column)
         else:
@@ -185,13 +185,14 @@ class Look(QWidget):  # type: ignore[misc]
 
     def _read(self, section: Section, row: int, column: int) -> None:
         """Read what lies around the pixel in a worker, unless that is under way."""
-        key = self._nearby.key(section, row, column)
+        asked = self._ask()
+        key = self._nearby.key(section, row, column, asked)
         name = str(key)
         if name in self.jobs:
             return
         self.halt()
         answers = Answers(partial(self._arrived, key), self._fail, end=partial(self._over, name))
-        self.jobs[name] = Job(partial(nearby.read, section, row, column), answers)
+        self.jobs[name] = Job(partial(nearby.read, section, row, column, asked), answers)
 
     def _arrived(self, key: Any, part: Section | None) -> None:
         if part is not None:

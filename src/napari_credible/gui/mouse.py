@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MethodType
 from typing import Any
 from weakref import WeakMethod
 
 from qtpy.compat import isalive
 
 
-def follow(callbacks: list[Any], method: MethodType) -> Callable[[], None]:
+def follow(callbacks: list[Any], method: Any) -> Callable[[], None]:
     """Let a widget's method hear what a viewer's list of callbacks is told.
 
     napari holds its mouse callbacks, other than those of its events: a widget would live, and be

@@ -12,6 +12,7 @@ from napari_credible.gui.family import DRAWS, Family, family_of, role_of
 from napari_credible.section import Section, section_of
 
 Floats = NDArray[np.float64]
+_DECIMALS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +98,14 @@ class Placed:
         corners = np.atleast_2d(np.asarray(corners, dtype=float))
         behind = np.asarray(point, dtype=float)[: len(point) - corners.shape[1]]
         found = np.array([self.pixels([*behind, *corner]) for corner in corners])
-        return found[:, [self.axes.index("Y"), self.axes.index("X")]]
+        # What the transforms round off would give a line of 50 pixels one value more.
+        return found.round(_DECIMALS)[:, [self.axes.index("Y"), self.axes.index("X")]]
 
     def section(self, index: tuple[int, ...], colour: int = 0) -> Section:
         """Return the plane of an index along :attr:`axes`."""
         source = self.family.result.source
-        along = iter(index)
-        place = tuple(colour if axis == "S" else next(along) for axis in source.axes)
-        return section_of(self.family.result, place)
+        places = {**dict(zip(self.axes, index, strict=True)), "S": colour, "Y": 0, "X": 0}
+        return section_of(self.family.result, tuple(places[axis] for axis in source.axes))
 
     def row_and_column(self, index: tuple[int, ...]) -> tuple[int, int]:
         """Return where an index lies in its plane."""

@@ -22,6 +22,8 @@ from napari_credible.posterior import Components, Posterior
 from napari_credible.section import Section
 
 _SETTLED_MS = 250
+# Each takes some thirty calls of the denoiser, where there are no draws.
+_FEWER = 2
 _NOT_FLAT = "This needs the 2D view of the axes Y and X."
 _NO_DRAWS = "Only the maps were kept, not the draws: sample again with keep='draws' to see them."
 
@@ -216,11 +218,24 @@ def components_of(
 ) -> Generator[Progress, None, tuple[NDArray[np.float32], Components]]:
     """Return the mean of a plane and its leading components; what was not drawn is their zero."""
     yield Progress(0, 1, "finding the components")
-    whole = section.part(*section.everything())
+    here = section.everything()
+    if not section.has_draws:
+        return section.estimate(*here), _of_plane(section)
+    whole = section.part(*here)
     mean = whole.mean
-    if isinstance(whole, Posterior) and np.isnan(mean).any():
+    if np.isnan(mean).any():
         whole = Posterior(np.nan_to_num(whole.draws))
     return mean, whole.components(COMPONENTS)
+
+
+def _of_plane(section: Section) -> Components:
+    """Return the components of a plane of a posterior that knows its covariance."""
+    key = section.key(*section.everything())
+    mask = np.zeros(section.measured.shape, dtype=bool)
+    mask[key] = True
+    found: Components = section.posterior.components(_FEWER, mask)
+    images = np.stack([section.upright(image[key]) for image in found.images])
+    return found._replace(images=images)
 
 
 def moved(
