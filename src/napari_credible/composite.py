@@ -92,14 +92,15 @@ def _share(array: Floats, limits: Limits) -> Floats:
     if not high > low:
         raise ValueError(f"the limits are {low:g} and {high:g}; give a lower and a higher one")
     share = np.clip((array - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.nan_to_num(share, nan=1.0)
+    return np.asarray(np.nan_to_num(share, nan=1.0))
 
 
 def _srgb(oklab: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return sRGB in [0, 1] of OKLab, cut where a screen has no such colour."""
     light = oklab @ _FROM_OKLAB.T
     linear = np.clip(light**3 @ _FROM_CONES.T, 0, 1)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    curved = 1.055 * linear ** (1 / 2.4) - 0.055
+    return np.asarray(np.where(linear <= 0.0031308, 12.92 * linear, curved))
 
 
 _FROM_OKLAB = np.array(

@@ -38,5 +38,5 @@ def with_slope(
         return found[0], found[1]
     except (RuntimeError, NotImplementedError):
         here = denoise(x, sigma)
-        stride = _STRIDE * (float(sigma.mean()) if isinstance(sigma, Tensor) else sigma)
+        stride = _STRIDE * (sigma if isinstance(sigma, (int, float)) else float(sigma.mean()))
         return here, (denoise(x + stride * direction, sigma) - here) / stride

@@ -246,6 +246,7 @@ def test_shapes_keep_their_letters(inspected, qtbot):
     layer = widget.look.drawn.layer
     layer.selected_data = {1}
     layer.remove_selected()
+    qtbot.waitUntil(lambda: widget.look.controls.subject.count() == 3, timeout=5_000)
     draw(widget, "rectangle", FIELD)
     qtbot.waitUntil(lambda: widget.look.drawn.letters() == ["A", "C", "B"], timeout=5_000)
     told(widget, qtbot, "B: rectangle")

@@ -55,5 +55,5 @@ def family_of(layer: Any) -> Family | None:
 
 
 def role_of(layer: Any) -> str:
-    """Return what a layer shows of its posterior; empty where no sampling run made it."""
-    return str(layer.metadata.get(ROLE_KEY, "")) if family_of(layer) is not None else ""
+    """Return what a layer shows of a posterior, also while it is sampled; else an empty string."""
+    return str(layer.metadata.get(ROLE_KEY, ""))

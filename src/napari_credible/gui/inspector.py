@@ -100,6 +100,8 @@ class Inspector(QWidget):  # type: ignore[misc]
 
     def _connect(self) -> None:
         self.families.chosen.connect(self._family_changed)
+        # Layers that join a family while none is known are found when they are looked at.
+        self.look.wanted.connect(self.families.refresh)
         self.level.valueChanged.connect(self._asked)
         self.threshold.editingFinished.connect(self._asked)
         self.tabs.currentChanged.connect(self._tab_changed)

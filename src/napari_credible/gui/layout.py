@@ -156,7 +156,10 @@ def rows(*widgets: Any) -> QFormLayout:
     form = QFormLayout()
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for widget in widgets:
-        form.addRow("" if isinstance(widget, CheckBox) else widget.label, widget.native)
+        if isinstance(widget, QWidget):
+            form.addRow("", widget)
+        else:
+            form.addRow("" if isinstance(widget, CheckBox) else widget.label, widget.native)
     return form
 
 

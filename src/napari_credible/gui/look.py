@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_credible import comparing, readings
@@ -37,6 +37,8 @@ class Look(QWidget):  # type: ignore[misc]
     ask : callable
         Returns the level and the threshold that are asked for.
     """
+
+    wanted = Signal()
 
     def __init__(self, viewer: Any, ask: Callable[[], Question]) -> None:
         super().__init__()
@@ -147,6 +149,8 @@ class Look(QWidget):  # type: ignore[misc]
 
     def _moved(self, _: Any, event: Any) -> None:
         self._world = event.position
+        if self._placed is None:
+            self.wanted.emit()
         if self._placed is not None and not self._soon.isActive() and not self.controls.chosen():
             self._soon.start()
 

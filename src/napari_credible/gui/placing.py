@@ -12,7 +12,7 @@ from napari_credible.gui.family import SAMPLE_AXIS
 
 # What tells where a layer stands, and how it is shown.
 PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-# napari shows units of one axis that differ between layers wrongly; the draws have one of their own.
+# An axis that is counted, not measured. napari mixes it with the others' lengths and times.
 _NO_UNIT = "pixel"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,9 +25,34 @@ from napari_credible.result import Result
 from napari_credible.run import channels_of, steps
 
 _SETTLED_MS, _BLINK_MS = 250, 600
-_LINKED = ("contrast_limits", "gamma", "colormap")
 WHOLE, SPLIT, BLINK = "whole", "split", "blink"
 PREVIEW_KEY = "napari-credible-preview"
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What of a result a preview shows, and how.
+
+    Attributes
+    ----------
+    name : str
+        Behind the input's name.
+    doing, shown : str
+        What is said meanwhile, and of the size that is shown.
+    picture : callable
+        Returns the pixels of a result.
+    look : callable
+        Returns the layer attributes that differ from the input's, for these pixels.
+    linked : tuple of str
+        Attributes that the input and the preview share while it is there.
+    """
+
+    name: str
+    doing: str
+    shown: str
+    picture: Callable[[Result], NDArray[Any]]
+    look: Callable[[NDArray[Any]], dict[str, Any]]
+    linked: tuple[str, ...]
 
 
 class Preview(QObject):  # type: ignore[misc]
@@ -42,6 +68,8 @@ class Preview(QObject):  # type: ignore[misc]
         Is told in words what the preview shows or lacks.
     on_noise : callable
         Is told the noise models, where the preview had to measure them.
+    what : Previewed
+        The estimate, where not given.
     """
 
     def __init__(
@@ -50,8 +78,10 @@ class Preview(QObject):  # type: ignore[misc]
         ask: Callable[[], Asked | None],
         say: Callable[[str], None],
         on_noise: Callable[[tuple[Any, ...]], None],
+        what: Previewed | None = None,
     ) -> None:
         super().__init__()
+        self._what = what or ESTIMATE
         self._viewer, self._ask, self._say, self._on_noise = viewer, ask, say, on_noise
         self._on = False
         self._how, self._share = WHOLE, 0.5
@@ -135,7 +165,7 @@ class Preview(QObject):  # type: ignore[misc]
         answers = Answers(
             partial(self._found, asked=asked, region=region), lambda error: self._say(str(error))
         )
-        self._job = Job(partial(_denoised, asked, region, known), answers)
+        self._job = Job(partial(_found, asked, region, known, self._what.doing), answers)
 
     def _found(self, found: Any, asked: Asked, region: Region) -> None:
         self._job = None
@@ -148,11 +178,11 @@ class Preview(QObject):  # type: ignore[misc]
         key = (id(asked.layer), id(asked.layer.data), asked.image.axes, noise)
         self._known = (key, channels)
         noisy = np.asarray(result.source.array)
-        self._shown = (noisy, _shown_as(result), asked.image.axes)
+        self._shown = (noisy, self._what.picture(result), asked.image.axes)
         self._place(asked.layer, asked.attributes, region)
         self._draw()
         rows, columns = (region.shape[asked.image.axes.index(axis)] for axis in "YX")
-        self._say(f"Preview of {rows} × {columns} pixels in view.")
+        self._say(f"{self._what.shown} of {rows} × {columns} pixels in view.")
 
     def _place(self, source: Any, attributes: dict[str, Any], region: Region) -> None:
         """Put the temporary layer over the region, adding it where there is none."""
@@ -164,8 +194,8 @@ class Preview(QObject):  # type: ignore[misc]
             data = self._picture()
             self._layer = ImageLayer(
                 data,
-                **{**attributes, **self._look, "translate": placed["translate"]},
-                name=f"{source.name} · {self._name}",
+                **{**attributes, **self._what.look(data), "translate": placed["translate"]},
+                name=f"{source.name} · {self._what.name}",
                 metadata={PREVIEW_KEY: True},
             )
             layers = self._viewer.layers
@@ -174,11 +204,13 @@ class Preview(QObject):  # type: ignore[misc]
                 layers.index(source) + 1 if source in layers else len(layers), self._layer
             )
             layers.selection = chosen
-            if not source.rgb and source in layers:
-                layers.link_layers([source, self._layer], _LINKED)
+            if self._what.linked and not source.rgb and source in layers:
+                layers.link_layers([source, self._layer], self._what.linked)
         else:
             self._layer.data = self._picture()
             self._layer.translate = placed["translate"]
+            for name, value in self._what.look(self._layer.data).items():
+                setattr(self._layer, name, value)
 
     def _draw(self) -> None:
         if self._layer is not None and self._shown is not None:
@@ -217,19 +249,19 @@ class Preview(QObject):  # type: ignore[misc]
             return
         layers = self._viewer.layers
         source, self._source = self._source, None
-        if source in layers and not layer.rgb:
-            layers.unlink_layers([source, layer], _LINKED)
+        if self._what.linked and source in layers and not layer.rgb:
+            layers.unlink_layers([source, layer], self._what.linked)
         chosen = set(layers.selection) - {layer}
         layers.remove(layer)
         layers.selection = chosen
 
 
-def _denoised(
-    asked: Asked, region: Region, known: list[Channel] | None, stop: Stop
+def _found(
+    asked: Asked, region: Region, known: list[Channel] | None, doing: str, stop: Stop
 ) -> Generator[Progress, None, tuple[Result, list[Channel]]]:
     """Return the region's result, and what was found on the whole image for it."""
     recipe = yield from asked.measured()
-    yield Progress(0, 1, "denoising the view")
+    yield Progress(0, 1, doing)
     channels = known if known is not None else channels_of(recipe, asked.image)
     result = yield from steps(recipe, asked.image, region=region, known=channels, stop=stop)
     return result, channels
@@ -239,3 +271,13 @@ def _shown_as(result: Result) -> NDArray[Any]:
     """Return the estimate as napari can show it: colours in the input's integers."""
     colour = "S" in result.source.axes and np.dtype(result.source.array.dtype).kind in "iu"
     return result.in_input_type() if colour else np.asarray(result.image.array, dtype=np.float32)
+
+
+ESTIMATE = Previewed(
+    name="preview",
+    doing="denoising the view",
+    shown="Preview",
+    picture=_shown_as,
+    look=lambda _: {},
+    linked=("contrast_limits", "gamma", "colormap"),
+)
