@@ -25,6 +25,7 @@ LEVEL = {
     "geometry": 55, "pilot": 56, "planes": 57, "drawing": 58, "posed": 58, "spreading": 59, "restoring": 59,
     "run": 60, "restore": 61, "batch": 62, "believe": 62, "options": 65,
     "training": 60, "demo": 65,
+    "shapes": 10, "answers": 56, "section": 57, "readings": 58, "comparing": 59, "readout": 59,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -101,6 +101,27 @@ class Result:
         if self.recipe.threshold is not None:
             maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
         return maps
+
+    def widened(self, factor: float) -> Result:
+        """Return the same draws with intervals of another width.
+
+        Parameters
+        ----------
+        factor : float, 0.1 to 10
+            On both sides of every interval of the posterior as drawn, from a calibration; it is
+            recorded in the recipe.
+
+        Raises
+        ------
+        ValueError
+            Where nothing was drawn, or the factor is out of range.
+        """
+        if self.posterior is None:
+            raise ValueError("nothing was drawn, so there is no interval to widen; sample first")
+        recipe = self.recipe.replace(widen=factor)
+        if isinstance(self.posterior, Streamed):
+            return replace(self, recipe=recipe, posterior=self.posterior.widened(factor))
+        return replace(self, recipe=recipe, posterior=replace(self.posterior, widen=factor))
 
     @property
     def sureness(self) -> str:
