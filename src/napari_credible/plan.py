@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_credible.io.image import Image
-from napari_credible.operators import Operator, operator_of
 from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.restorers import draws as drawing
 from napari_credible.restorers import method_of
-from napari_credible.samplers import Restorer, sampler_of
+from napari_credible.samplers import sampler_of
 from napari_credible.tiling import Grid
+
+if TYPE_CHECKING:
+    from napari_credible.operators import Operator
 
 # A larger tile is hardly faster, and Cancel waits for a tile to end.
 _LARGEST_CORE = 2048
@@ -139,7 +142,7 @@ def plan(
         draws, evaluations = recipe.n_draws, sampler.evaluations
     if recipe.method == "restore":
         size = (operator or named_operator(recipe)).image_shape(size)[-2:]
-        draws = recipe.n_draws if isinstance(sampler, Restorer) else 1
+        draws = recipe.n_draws if drawing(sampler) else 1
         appetite *= _RECORDED if sampler.kind == "mmps" else 1
     if recipe.method == "spread":
         appetite *= _WITH_DERIVATIVE
@@ -176,6 +179,7 @@ def named_operator(recipe: Recipe) -> Operator:
             "author handed over as a Python object; hand it over again: operator=..."
         )
     from napari_credible.io.files import read
+    from napari_credible.operators import operator_of
 
     return operator_of(recipe.operator, read)
 

@@ -243,7 +243,8 @@ def _sampler(value: Any) -> str | dict[str, Any]:
 
 def _operator(value: Any) -> str | dict[str, Any]:
     """Return an operator as plain JSON values, checked."""
-    if isinstance(value, str) and value.startswith("custom:"):
+    # A word that needs no check needs no torch: a form reads it at once.
+    if isinstance(value, str) and (value == "identity" or value.startswith("custom:")):
         return value
     from napari_credible.operators import spelled
 
@@ -252,7 +253,7 @@ def _operator(value: Any) -> str | dict[str, Any]:
 
 def _solver(value: Any) -> str | dict[str, Any]:
     """Return a method of restoring as plain JSON values, checked."""
-    if isinstance(value, str) and value.startswith("custom:"):
+    if isinstance(value, str) and (value in _solvers() or value.startswith("custom:")):
         return value
     from napari_credible.restorers import method_of, spelled
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
 from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.operators import Operator
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.posterior import Posterior
@@ -27,6 +26,9 @@ from napari_credible.samplers import Sampler
 from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
 from napari_credible.streamed import Streamed
+
+if TYPE_CHECKING:
+    from napari_credible.operators import Operator
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]

@@ -8,15 +8,9 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from napari_credible.knob import Checked, Choice
+from napari_credible.knob import Checked
 from napari_credible.operators.protocol import Factors, Operator, Shape
-
-
-def _patterns() -> dict[str, str]:
-    return {
-        name: f"{name[:2]} in even rows, {name[2:]} in odd ones"
-        for name in ("RGGB", "BGGR", "GRBG", "GBRG")
-    }
+from napari_credible.operators.words import PATTERN
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,7 +28,7 @@ class Bayer(Checked, Operator):
     Images are (..., 3, Y, X), red, green, blue, and data (..., Y, X), of any height and width.
     """
 
-    pattern: Annotated[str, Choice(_patterns, "colours of the first 2 x 2 pixels")] = "RGGB"
+    pattern: Annotated[str, PATTERN] = "RGGB"
 
     kind = "bayer"
     image_ndim = 3

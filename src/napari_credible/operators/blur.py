@@ -9,21 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_credible.knob import Choice
 from napari_credible.operators.hartley import hartley
 from napari_credible.operators.protocol import Factors, Operator, Shape, kept
 from napari_credible.operators.psf import check_psf, gaussian, uniform
+from napari_credible.operators.words import BOUNDARY
 
 # Pixels whose sizes differ so little that the PSF's edge moves less than this are the same.
 _SAME = 0.05
-
-
-def _boundaries() -> dict[str, str]:
-    return {
-        "circular": "what leaves at one edge comes in at the opposite one; the fastest",
-        "zero": "the image is dark outside its edges",
-        "valid": "only data that need nothing outside the image, which is larger than they",
-    }
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +49,7 @@ class Blur(Operator):
     """
 
     psf: Any
-    boundary: Annotated[str, Choice(_boundaries, "what is outside the image")] = "circular"
+    boundary: Annotated[str, BOUNDARY] = "circular"
     normalise: bool = True
     pixel: tuple[float, float] | None = None
     unit: str = ""
@@ -65,7 +57,7 @@ class Blur(Operator):
     kind = "blur"
 
     def __post_init__(self) -> None:
-        Choice(_boundaries).check("boundary", self.boundary)
+        BOUNDARY.check("boundary", self.boundary)
         object.__setattr__(self, "psf", kept(check_psf(self.psf, self.normalise), np.float64))
         if self.pixel is not None:
             object.__setattr__(self, "pixel", _pixel(self.pixel))

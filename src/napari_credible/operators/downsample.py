@@ -8,9 +8,10 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from napari_credible.knob import Checked, Knob
+from napari_credible.knob import Checked
 from napari_credible.operators.hartley import hartley
 from napari_credible.operators.protocol import Factors, Operator, Shape
+from napari_credible.operators.words import FACTOR
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,7 +24,7 @@ class Downsample(Checked, Operator):
         Must divide the image's height and width.
     """
 
-    factor: Annotated[int, Knob(1, 64, "pixels", "side of the blocks")] = 2
+    factor: Annotated[int, FACTOR] = 2
 
     kind = "downsample"
 

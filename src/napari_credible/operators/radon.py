@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_credible.operators.paired import paired
+from napari_credible.operators.pairing import paired
 from napari_credible.operators.protocol import Operator, Shape, kept
 
 # Interpolations at once: bounds the memory to some 100 MB in float64.

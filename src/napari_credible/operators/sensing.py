@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_credible.knob import Checked, Knob
+from napari_credible.knob import Checked
 from napari_credible.operators.hartley import hartley
 from napari_credible.operators.protocol import Factors, Operator, Shape
+from napari_credible.operators.words import RATIO, SEED
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,8 +40,8 @@ class CompressedSensing(Checked, Operator):
        using structurally random matrices", IEEE Trans. Signal Process. 60 (2012) 139-154.
     """
 
-    ratio: Annotated[float, Knob(0, 1, "", "measurements per pixel", above=True)] = 0.125
-    seed: Annotated[int, Knob(0, 2**63 - 1, "", "of signs and rows")] = 0
+    ratio: Annotated[float, RATIO] = 0.125
+    seed: Annotated[int, SEED] = 0
     shape: tuple[int, int] | None = None
 
     kind = "cs"

@@ -21,31 +21,13 @@ from napari_credible.operators.psf_image import psf_blur
 from napari_credible.operators.radon import Radon
 from napari_credible.operators.sensing import CompressedSensing
 from napari_credible.operators.whitened import Decorrelated, Whitened
+from napari_credible.operators.words import WRITTEN
 
 OPERATORS: dict[str, type[Any]] = {
     kind.kind: kind for kind in (Identity, Mask, Blur, Downsample, Bayer, CompressedSensing, Radon)
 }
 # Made of other operators: in JSON and in Python, not on the command line.
 _OF_OTHERS: dict[str, type[Any]] = {kind.kind: kind for kind in (Compose, Whitened, Decorrelated)}
-ABOUT = {
-    "identity": "the data are the image: plain denoising",
-    "mask": "pixels are missing",
-    "blur": "each point becomes a point-spread function",
-    "downsample": "means of blocks of pixels",
-    "bayer": "one colour a pixel",
-    "cs": "random Walsh-Hadamard rows",
-    "radon": "sums along lines at many angles",
-}
-# How each is written on the command line.
-WRITTEN = {
-    "identity": "identity",
-    "mask": "mask:FILE (not 0 where a pixel is seen)",
-    "blur": "blur:FILE, blur:uniform,SIDE or blur:gaussian,STD, then maybe ,zero or ,valid",
-    "downsample": "downsample:FACTOR",
-    "bayer": "bayer:RGGB",
-    "cs": "cs:RATIO,SEED",
-    "radon": "radon:FILE (of angles in degrees) or radon:NUMBER (of them, even over 180)",
-}
 _AFTER = " @ "
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import lazy_loader as _lazy
 
 from napari_credible.kinds import made_of, spelled_in
 from napari_credible.samplers.ancestral import Ancestral as Ancestral
 from napari_credible.samplers.corrected import Corrected as Corrected
 from napari_credible.samplers.covariance import Covariance as Covariance
-from napari_credible.samplers.ddrm import Ddrm as Ddrm
-from napari_credible.samplers.given import Restorer as Restorer
-from napari_credible.samplers.given import walk_given as walk_given
-from napari_credible.samplers.kadkhodaie import Kadkhodaie as Kadkhodaie
 from napari_credible.samplers.langevin import Langevin as Langevin
-from napari_credible.samplers.mmps import Mmps as Mmps
 from napari_credible.samplers.multistep import Multistep as Multistep
 from napari_credible.samplers.protocol import Sampler as Sampler
 from napari_credible.samplers.protocol import State as State
 from napari_credible.samplers.protocol import walk as walk
-from napari_credible.samplers.snips import Snips as Snips
+
+if TYPE_CHECKING:
+    from napari_credible.samplers.ddrm import Ddrm as Ddrm
+    from napari_credible.samplers.given import Restorer as Restorer
+    from napari_credible.samplers.given import walk_given as walk_given
+    from napari_credible.samplers.kadkhodaie import Kadkhodaie as Kadkhodaie
+    from napari_credible.samplers.mmps import Mmps as Mmps
+    from napari_credible.samplers.snips import Snips as Snips
 
 SAMPLERS: dict[str, type[Any]] = {
     kind.kind: kind for kind in (Corrected, Multistep, Covariance, Ancestral, Langevin)
@@ -31,13 +35,23 @@ ABOUT = {
     "langevin": "the lecture's, not exact: 821 evaluations, mean pulled up to 3 % toward the data",
 }
 # Of P(x | y) where y = H x + n.
-RESTORERS: dict[str, type[Any]] = {kind.kind: kind for kind in (Mmps, Snips, Ddrm, Kadkhodaie)}
 ABOUT_RESTORERS = {
     "mmps": "draws: exact on Gaussian priors, any operator, any noise",
     "snips": "draws: the lecture's Langevin in the singular basis, 1001 evaluations",
     "ddrm": "a fast restorer, 20 evaluations; its spread is NOT calibrated",
     "ks": "draws for noise-free data; its spread is NOT calibrated",
 }
+# These bring torch, and load on first use.
+__getattr__, _, _ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "ddrm": ["Ddrm"],
+        "given": ["Restorer", "walk_given"],
+        "kadkhodaie": ["Kadkhodaie"],
+        "mmps": ["Mmps"],
+        "snips": ["Snips"],
+    },
+)
 
 
 def sampler_of(asked: Any) -> Sampler:
