@@ -32,7 +32,7 @@ def comparison(section: Section, a: Shape, b: Shape, question: Question) -> Step
         for each, m in ((a, one), (b, two))
     ]
     return Reading(
-        f"{a.name} against {b.name}",
+        f"{a.name} against {b.name}{section.where}",
         (*ratio, difference, *means),
         (*one.notes, *two.notes, note),
         f"{a.name} is brighter than {b.name} with probability "

@@ -71,7 +71,8 @@ def pixel(section: Section, row: int, column: int, question: Question) -> Readin
     )
     if not section.has_draws:
         notes = (*notes, NO_DRAWS.replace("this spread", "their histogram"))
-    return Reading(f"pixel (row {row}, column {column})", (quantity,), notes)
+    title = f"pixel (row {row}, column {column}){section.where}"
+    return Reading(title, (quantity,), notes)
 
 
 def _two(section: Section, column: int) -> tuple[slice, int]:
@@ -111,6 +112,8 @@ def region(section: Section, drawn: Shape, question: Question) -> Steps:
     found = yield from measured_in(section, drawn, question.threshold)
     count = int(found.mask.sum())
     title = f"{drawn.name}: {drawn.kind} of {count} pixel{'s' if count > 1 else ''}"
+    if section.pixel_unit != "pixel":
+        title += f", {count * math.prod(section.pixel):.4g} {section.pixel_unit}²"
     if found.draws is None:
         quantities = [
             Quantity(name, section.unit, estimate, *_NOTHING, measured, question.level)
@@ -118,16 +121,16 @@ def region(section: Section, drawn: Shape, question: Question) -> Steps:
                 ("mean", "sum"), found.estimate, found.measured[:2], strict=True
             )
         ]
-        return Reading(title, tuple(quantities), (*found.notes, NO_DRAWS))
-    plain, names = question.without_threshold(), ["mean", "sum", "maximum"]
-    asked = [(name, section.unit, question) for name in names]
+        return Reading(title + section.where, tuple(quantities), (*found.notes, NO_DRAWS))
+    plain, unit = question.without_threshold(), section.unit
+    asked = [("mean", unit, question), ("sum", unit, plain), ("maximum", unit, question)]
     if question.threshold is not None:
         asked.append((f"area above {question.threshold:g}", "pixels", plain))
     quantities = [
         of_draws(name, unit, found.draws[k], found.measured[k], each)
         for k, (name, unit, each) in enumerate(asked)
     ]
-    return Reading(title, tuple(quantities), found.notes)
+    return Reading(title + section.where, tuple(quantities), found.notes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +213,7 @@ def profile(section: Section, drawn: Shape, question: Question, width: int = 1) 
         distances.append(start + np.linspace(0, length, draws[-1].shape[1]))
         start += length
     return Reading(
-        f"{drawn.name}: {drawn.kind} of {start:.4g} {section.pixel_unit}",
+        f"{drawn.name}: {drawn.kind} of {start:.4g} {section.pixel_unit}{section.where}",
         profile=_profile(distances, draws, inputs, section, question),
     )
 

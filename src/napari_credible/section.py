@@ -40,6 +40,8 @@ class Section:
         Sides of a pixel, along Y and X.
     pixel_unit : str
         Of these.
+    where : str
+        Which plane it is, in words.
     origin : (int, int)
         Row and column of the first pixel that is here, in the whole image.
     """
@@ -52,6 +54,7 @@ class Section:
     unit: str = ""
     pixel: tuple[float, float] = (1.0, 1.0)
     pixel_unit: str = "pixel"
+    where: str = ""
     origin: tuple[int, int] = (0, 0)
 
     @property
@@ -192,6 +195,9 @@ def section_of(result: Result, place: tuple[int, ...]) -> Section:
         unit=source.unit,
         pixel=(abs(source.scale[sides[0]]), abs(source.scale[sides[1]])),
         pixel_unit=source.axis_units[sides[1]],
+        where=", ".join(
+            ["", *(f"{a} {k}" for a, k in zip(source.axes, place, strict=True) if a not in "YX")]
+        ),
     )
 
 

@@ -99,8 +99,8 @@ def _chances(quantities: tuple[Quantity, ...]) -> str:
 def _key_of_profile(profile: Profile, colours: Colours) -> str:
     draws, measured = colours.curve(DRAWS).name(), colours.curve(INPUT).name()
     return (
-        f"{_mark('━', draws)} mean of the draws &nbsp; {_mark('▒', draws)} "
-        f"{100 * profile.level:.4g} % interval of each value &nbsp; {_mark('╍', measured)} input"
+        f"{_mark('━', draws)} mean &nbsp;&nbsp; {_mark('▒', draws)} {100 * profile.level:.4g} % "
+        f"interval of each value &nbsp;&nbsp; {_mark('╍', measured)} input"
     )
 
 

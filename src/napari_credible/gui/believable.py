@@ -28,6 +28,7 @@ from napari_credible.gui.job import Answers, Job, in_words
 from napari_credible.gui.layers import METADATA_KEY
 from napari_credible.gui.placed import Placed
 from napari_credible.gui.reliability_chart import ReliabilityChart
+from napari_credible.gui.tab import Tab
 from napari_credible.gui.verdict_table import table_of, verdict_csv
 from napari_credible.planes import Progress
 from napari_credible.result import Result
@@ -41,7 +42,7 @@ _ABOUT = (
 )
 
 
-class Believable(QWidget):  # type: ignore[misc]
+class Believable(Tab):
     """The tab that tests.
 
     Parameters
@@ -238,9 +239,8 @@ class Believable(QWidget):  # type: ignore[misc]
 
 
 def _tested(result: Result, stop: Stop) -> Generator[Progress, None, Verdict]:
-    """Put the uncertainty of a result to the test, as it was drawn."""
-    recipe = result.recipe.replace(widen=1.0)
-    return (yield from believe.believable(recipe, result.source, stop=stop))  # type: ignore[attr-defined,no-any-return]
+    """Put the uncertainty of a result to the test, with its intervals as they are now."""
+    return (yield from believe.believable(result.recipe, result.source, stop=stop))  # type: ignore[attr-defined,no-any-return]
 
 
 def _widened(

@@ -17,6 +17,8 @@ from napari_credible.shapes import LINES, RECTANGLE, Shape, pixel_square
 SHAPES_KEY = "napari-credible-regions"
 _SETTLED_MS = 120
 _LETTER = "letter"
+# Of a root of the image's side, in pixels: 1 of 256 pixels, 2.7 of 2048.
+_THICK = 0.06
 _MODES = {
     "rectangle": "add_rectangle",
     "ellipse": "add_ellipse",
@@ -127,7 +129,7 @@ class Drawn(QObject):  # type: ignore[misc]
             "units": units,
             "edge_color": ink,
             "face_color": "transparent",
-            "edge_width": 0.3 if max(placed.shape) < 400 else 1.5,
+            "edge_width": _THICK * max(placed.shape) ** 0.5,
             "features": {_LETTER: np.array([], dtype=str)},
             "text": {"string": "{letter}", "color": ink, "size": 12, "anchor": "upper_left"},
             "metadata": {SHAPES_KEY: True},

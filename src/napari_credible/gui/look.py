@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_credible import comparing, readings
 from napari_credible.answers import Question, Reading
@@ -18,6 +17,7 @@ from napari_credible.gui.job import Answers, Job, in_words
 from napari_credible.gui.look_layout import LookControls
 from napari_credible.gui.mouse import follow
 from napari_credible.gui.placed import Placed
+from napari_credible.gui.tab import Tab
 from napari_credible.section import Section
 from napari_credible.shapes import Shape
 
@@ -27,7 +27,7 @@ _HINT = "Move the mouse over the image, or draw a shape."
 _NOT_FLAT = "Inspecting needs the 2D view of the axes Y and X."
 
 
-class Look(QWidget):  # type: ignore[misc]
+class Look(Tab):
     """The tab that answers.
 
     Parameters

@@ -66,7 +66,10 @@ class LookControls:
         stack.setSpacing(4)
         stack.addLayout(_line(*self.tools.values(), spacing=2))
         against = QLabel("against")
-        stack.addLayout(_line(self.subject, against, self.other))
+        choice = _line(self.subject, against, self.other)
+        for place, stretch in enumerate((6, 0, 4)):
+            choice.setStretch(place, stretch)
+        stack.addLayout(choice)
         stack.addLayout(_line(self.quantity, self.width, self.colour))
         for part in (self.heading, self.headline, self.histogram, self.profile):
             stack.addWidget(part)

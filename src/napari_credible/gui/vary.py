@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QWidget
 
 from napari_credible.gui.asked import Stop
 from napari_credible.gui.job import Answers, Job, in_words
 from napari_credible.gui.placed import Placed
+from napari_credible.gui.tab import Tab
 from napari_credible.gui.temporary import Temporary
 from napari_credible.gui.vary_layout import COMPONENTS, VaryControls
 from napari_credible.planes import Progress
@@ -28,7 +28,7 @@ _NOT_FLAT = "This needs the 2D view of the axes Y and X."
 _NO_DRAWS = "Only the maps were kept, not the draws: sample again with keep='draws' to see them."
 
 
-class Vary(QWidget):  # type: ignore[misc]
+class Vary(Tab):
     """The tab that shows what is uncertain as images, in a temporary layer.
 
     Parameters

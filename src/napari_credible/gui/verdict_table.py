@@ -8,12 +8,13 @@ from napari_credible.believe import Check, Verdict
 
 
 def table_of(verdict: Verdict) -> str:
-    """Return the checks, one a row: passed or not, value, what is right."""
+    """Return the checks, one a row: passed or not, value, what is right; then what failed."""
     rows = "".join(_row(check) for check in verdict.checks)
     heads = "".join(
         f"<th align='left'>{h}&nbsp;&nbsp;</th>" for h in ("", "check", "found", "right")
     )
-    return f"<table cellspacing='2'><tr>{heads}</tr>{rows}</table>"
+    failed = "".join(f"<p>✗ {escape(c.words)}</p>" for c in verdict.checks if not c.passed)
+    return f"<table cellspacing='2'><tr>{heads}</tr>{rows}</table>{failed}"
 
 
 def _row(check: Check) -> str:
