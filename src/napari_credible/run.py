@@ -23,7 +23,6 @@ from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
-from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
 from napari_credible.streamed import Streamed
 
@@ -220,6 +219,9 @@ def steps(
         At least once a tile.
     """
     yield Progress(0, 1, "loading the denoiser")
+    # It brings torch, which whoever only asks for a run does not need yet.
+    from napari_credible.spreading import Spreading, by_channel
+
     loaded = denoiser or load(recipe)
     if recipe.method == "restore":
         from napari_credible.restoring import restored

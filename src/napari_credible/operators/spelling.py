@@ -76,12 +76,21 @@ def spelled(asked: Any) -> str | dict[str, Any]:
     if isinstance(asked, str):
         return _AFTER.join(_pinned(part.strip()) for part in asked.split(_AFTER))
     operator = operator_of(asked)
+    if isinstance(asked, dict) and _packed(asked):
+        return asked
     kind = getattr(type(operator), "kind", "")
     if {**OPERATORS, **_OF_OTHERS}.get(kind) is not type(operator):
         return f"custom:{type(operator).__qualname__}"
     numbers = {f.name: getattr(operator, f.name) for f in fields(operator)}  # type: ignore[arg-type]
     unusual = {n: v for n, v in numbers.items() if not _usual(type(operator), n, v)}
     return {"kind": kind, **{name: _plain(value) for name, value in unusual.items()}}
+
+
+def _packed(value: Any) -> bool:
+    """Return whether values are as :func:`spelled` writes them, so that nothing is packed anew."""
+    if isinstance(value, dict):
+        return all(_packed(each) for each in value.values())
+    return value is None or isinstance(value, (str, int, float))
 
 
 def _usual(kind: type, name: str, value: Any) -> bool:
