@@ -22,7 +22,7 @@ LEVEL = {
     "streamed": 31, "stored": 31, "calibration": 32, "checks": 33,
     "tiling": 40, "stacks": 40, "colours": 40, "citations": 50, "recipe": 50, "io": 50,
     "region": 51, "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,
-    "geometry": 55, "pilot": 56, "planes": 57, "drawing": 58, "posed": 58, "spreading": 59,
+    "geometry": 55, "pilot": 56, "planes": 57, "drawing": 58, "posed": 58.5, "spreading": 59,
     "restoring": 59, "run": 60, "restore": 61, "batch": 62, "believe": 62, "options": 65,
     "training": 60, "demo": 65,
     "shapes": 10, "answers": 56, "section": 57, "readings": 58, "comparing": 59, "readout": 59,

@@ -19,6 +19,7 @@ from napari_credible.operators import (
     Identity,
     Mask,
     Operator,
+    Radon,
 )
 
 _PICTURED = (Identity, Mask, Blur, Downsample, Bayer)
@@ -37,6 +38,10 @@ def parts(operator: Operator) -> list[Operator]:
 def pictured(operator: Operator) -> bool:
     """Return whether the data are a picture of the image, pixel beside pixel."""
     return all(isinstance(part, _PICTURED) for part in parts(operator))
+
+
+def _sinogram(operator: Operator) -> bool:
+    return any(isinstance(part, Radon) for part in parts(operator))
 
 
 def first_pixel(operator: Operator) -> tuple[float, float]:
@@ -63,16 +68,27 @@ def frame(operator: Operator, image: Image) -> Image:
     image = image.opaque()
     ordered = image.ordered().shape
     shape = operator.image_shape(ordered[-2:])
-    scale = list(image.scale)
+    scale, units = list(image.scale), list(image.axis_units)
     for axis in "YX":
         scale[image.axes.index(axis)] /= operator.coarser
+    if not pictured(operator):
+        # The data's other axis counts angles or measurements: the image's pixels are square.
+        known, other = "YX" if _sinogram(operator) else "XY"
+        one, like = image.axes.index(other), image.axes.index(known)
+        scale[one], units[one] = scale[like], units[like]
     sizes = list(image.shape)
     for axis, size in zip("YX", shape[-2:], strict=True):
         sizes[image.axes.index(axis)] = size
     header = image.header
     if operator.coarser != 1 or any(first_pixel(operator)):
         header = _placed(header, operator)
-    found = replace(image, header=header, scale=tuple(scale), array=_nothing(sizes, image))
+    found = replace(
+        image,
+        header=header,
+        scale=tuple(scale),
+        axis_units=tuple(units),
+        array=_nothing(sizes, image),
+    )
     if len(shape) == 2:
         return found
     if image.channel_axis:

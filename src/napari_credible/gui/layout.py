@@ -40,6 +40,8 @@ class Controls:
     ----------
     first, more : tuple of widgets
         At the top of the form, and hidden in its section "More".
+    leading : list of (str, QWidget)
+        Sections that come first, open to begin with.
     sections : list of (str, QWidget)
         Further sections, closed to begin with.
     looks : tuple of widgets
@@ -65,6 +67,7 @@ class Controls:
         self.plan, self.status = sentence(), sentence()
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.axes_section: Any = None
+        self.leading: list[tuple[str, QWidget]] = []
         self.sections: list[tuple[str, QWidget]] = []
         self.actions = QWidget()
 
@@ -114,6 +117,8 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     controls.axes_section = section("Axes", axes)
     form = QVBoxLayout()
     form.addLayout(rows(*controls.first))
+    for title, content in controls.leading:
+        form.addWidget(section(title, content, open=True))
     form.addWidget(controls.axes_section)
     form.addWidget(section("Noise", noise, open=True))
     for title, content in controls.sections:
