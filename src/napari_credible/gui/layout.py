@@ -46,11 +46,14 @@ class Controls:
         Further sections, closed to begin with.
     looks : tuple of widgets
         In one line above the plan.
+    offers : tuple of widgets
+        In one line above what is said; for what can be done with a result.
     """
 
     first: tuple[Any, ...]
     more: tuple[Any, ...]
     looks: tuple[Any, ...]
+    offers: tuple[Any, ...] = ()
 
     def __init__(self, recipe: Recipe, layers: Callable[..., Any], verb: str) -> None:
         self.layer = ComboBox(
@@ -104,6 +107,13 @@ class DenoiseControls(Controls):
             value=False,
             tooltip="A second layer that marks saturated, missing and faint pixels",
         )
+        self.inpaint = PushButton(
+            text="Inpaint doubtful pixels …",
+            visible=False,
+            tooltip="Restore missing and saturated pixels from those around them, with the "
+            "uncertainty that they have then",
+        )
+        self.offers = (self.inpaint,)
         self.run.tooltip = "Denoise the whole layer into a new one"
         self.cancel.text, self.cancel.tooltip = "Cancel", "Stop; nothing is added"
         self.first = (self.layer, self.fields["denoiser"])
@@ -133,6 +143,7 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     stack.addWidget(controls.plan)
     stack.addLayout(line(controls.run, controls.cancel))
     stack.addWidget(controls.bar)
+    stack.addLayout(line(*controls.offers))
     said = _scrolling(controls.status)
     said.setMaximumHeight(_SAID_HIGH)
     stack.addWidget(said)
