@@ -18,6 +18,7 @@ from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.samplers import Sampler, walk
 from napari_credible.stopping import Stopped, pause, stoppable
+from napari_credible.stored import Store
 from napari_credible.streamed import Streamed
 from napari_credible.tiling import Grid, Joined, read
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 Denoise = Callable[..., Any]
 Array = NDArray[np.float32]
-_BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
+# Doubts of pixels of which the data say nothing.
+BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
 
 
 class Tiled:
@@ -50,19 +52,21 @@ class Tiled:
                 self.grid = self.grid.halved()
 
     def _joined(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        import torch
+
         tiles = self.grid.tiles()
         if len(tiles) == 1:
             pause()
             return called(self.denoiser, x, sigma)
-        found = x.new_empty(x.shape)
-        for image, whole in zip(x, found, strict=True):
+        found = []
+        for image in x:
             joined = Joined(image[0])
             for tile in tiles:
                 pause()
                 level = cut(sigma, tile, image)
                 joined.add(tile, called(self.denoiser, read(image[0], tile), level)[0, 0])
-            whole[0] = joined.plane()
-        return found
+            found.append(joined.plane())
+        return torch.stack(found)[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +82,7 @@ class Drawing:
     flags: NDArray[np.uint8]
     back: Callable[[Array], Array]
     stop: Callable[[], bool] | None
+    scratch: str | None = None
 
     def draws(self) -> Generator[Progress, None, Posterior | Streamed]:
         """Draw, a few images at once; asked to stop, return what is done.
@@ -105,7 +110,9 @@ class Drawing:
         shape = self.back(np.broadcast_to(np.float32(0), self.planes.shape)).shape
         recipe = self.recipe
         lowest = self._lowest(shape)
-        if recipe.keep == "draws":
+        if self.todo.on_disk:
+            return Store(shape, recipe.n_draws, lowest, recipe.widen, self.scratch)
+        if recipe.keep != "maps":
             return Kept(shape, recipe.n_draws, lowest, recipe.widen)
         return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, lowest, recipe.widen)
 
@@ -182,7 +189,7 @@ class Drawing:
         flag |= np.where(channel.model.faint(light.mean(0)), np.uint8(Flag.FAINT), np.uint8(0))
         self.flags[here] = flag | np.uint8(doubtful)
         # Of these pixels the data say nothing about the spread.
-        light[:, flag & _BY_THEMSELVES > 0] = np.nan
+        light[:, flag & BY_THEMSELVES > 0] = np.nan
         return light.astype(np.float32)
 
 

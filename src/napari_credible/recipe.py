@@ -21,7 +21,11 @@ from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_d
 
 Model = Gaussian | PoissonGaussian
 # Methods that draw from the posterior.
-DRAWING = ("sample",)
+DRAWING = ("sample", "restore")
+# Methods that say how sure each pixel is.
+UNSURE = (*DRAWING, "spread")
+_RESTORE = ("restore",)
+_WRITTEN = "such as blur:psf.tif, blur:gaussian,1.5, mask:mask.tif, downsample:2, bayer:RGGB"
 Noise = Annotated[
     Any,
     BeforeValidator(lambda value: _noise(value)),
@@ -54,9 +58,22 @@ def _samplers() -> dict[str, str]:
     return ABOUT
 
 
+def _operators() -> dict[str, str]:
+    from napari_credible.operators import ABOUT
+
+    return ABOUT
+
+
+def _solvers() -> dict[str, str]:
+    from napari_credible.restorers import ABOUT
+
+    return ABOUT
+
+
 def _keeping() -> dict[str, str]:
     return {
-        "draws": "every draw, so that anything can be asked of them later",
+        "draws": "every draw, so that anything can be asked of them later; on disk if too large",
+        "disk": "every draw, in a temporary folder on disk",
         "maps": "mean, spread, one interval and one exceedance: any number of draws fits",
     }
 
@@ -67,7 +84,7 @@ class Recipe:
 
     Parameters
     ----------
-    method : "denoise" or "sample"
+    method : "denoise", "sample", "spread" or "restore"
         What is done.
     noise : NoiseModel, sequence of them, or None
         Of the image; one for each channel of an image with a channel axis. None measures it.
@@ -85,24 +102,34 @@ class Recipe:
         Of the estimate in files and layers. "input" rounds to the input's integers.
     sampler : str, mapping or Sampler
         Who draws, for ``sample``: see :func:`napari_credible.samplers.sampler_of`.
+    operator : str, mapping or Operator
+        How the data came from the image, for ``restore``: see
+        :func:`napari_credible.operators.operator_of`.
+    solver : str, mapping, Restorer or Solver
+        Who restores: see :func:`napari_credible.restorers.method_of`.
     n_draws : int, 2 to 1e6
         Images drawn from the posterior.
     level : float, 0 to 1, excluded
         Probability of the credible interval.
     threshold : float, optional, image units
         Of the exceedance probability; None maps none.
-    keep : "draws" or "maps"
-        What stays in memory.
+    keep : "draws", "disk" or "maps"
+        What stays of the draws. "draws" that would take more than a quarter of the free memory
+        go to disk as "disk" does, into a folder that is deleted with the result.
     widen : float, 0.1 to 10
         Factor on both sides of the interval, from a calibration on images whose truth is known:
         see :func:`napari_credible.calibration.widening`.
+    probes : int, 1 to 1024
+        Evaluations of the denoiser for ``spread``, beside the first.
+    guarantee : str
+        What ``widen`` rests on, in a sentence; part of the record.
 
     Notes
     -----
     Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
-    method: Literal["denoise", "sample"] = "denoise"
+    method: Literal["denoise", "sample", "spread", "restore"] = "denoise"
     noise: Noise = None
     denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
     seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
@@ -117,19 +144,33 @@ class Recipe:
     sampler: Annotated[
         Any,
         BeforeValidator(lambda value: _sampler(value)),
-        Choice(_samplers, "who draws", others="NAME:NUMBER", methods=DRAWING),
+        Choice(_samplers, "who draws", others="NAME:NUMBER", methods=("sample",)),
     ] = "corrected"
+    operator: Annotated[
+        Any,
+        BeforeValidator(lambda value: _operator(value)),
+        Choice(_operators, "how the data came from the image", others=_WRITTEN, methods=_RESTORE),
+    ] = "identity"
+    solver: Annotated[
+        Any,
+        BeforeValidator(lambda value: _solver(value)),
+        Choice(_solvers, "who restores", others="NAME:NUMBER", methods=_RESTORE),
+    ] = "mmps"
     n_draws: Annotated[int, Knob(2, 10**6, "", "images drawn", methods=DRAWING)] = 16
     level: Annotated[
-        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=DRAWING)
+        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=UNSURE)
     ] = 0.9
     threshold: Annotated[
-        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=DRAWING)
+        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=UNSURE)
     ] = None
-    keep: Annotated[str, Choice(_keeping, "what stays in memory", methods=DRAWING)] = "draws"
+    keep: Annotated[str, Choice(_keeping, "what is kept", methods=DRAWING)] = "draws"
     widen: Annotated[
-        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=DRAWING)
+        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=UNSURE)
     ] = 1.0
+    probes: Annotated[
+        int, Knob(1, 1024, "", "evaluations for the map of the spread", methods=("spread",))
+    ] = 16
+    guarantee: str = ""
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""
@@ -198,6 +239,25 @@ def _sampler(value: Any) -> str | dict[str, Any]:
     from napari_credible.samplers import sampler_of, spelled
 
     return spelled(sampler_of(value))
+
+
+def _operator(value: Any) -> str | dict[str, Any]:
+    """Return an operator as plain JSON values, checked."""
+    # A word that needs no check needs no torch: a form reads it at once.
+    if isinstance(value, str) and (value == "identity" or value.startswith("custom:")):
+        return value
+    from napari_credible.operators import spelled
+
+    return spelled(value)
+
+
+def _solver(value: Any) -> str | dict[str, Any]:
+    """Return a method of restoring as plain JSON values, checked."""
+    if isinstance(value, str) and (value in _solvers() or value.startswith("custom:")):
+        return value
+    from napari_credible.restorers import method_of, spelled
+
+    return spelled(method_of(value))
 
 
 def _one_model(value: Any) -> Model:

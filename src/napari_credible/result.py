@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from napari_credible.flags import describe
 from napari_credible.io.image import Image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.posterior import Posterior
+from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.streamed import Streamed
 
 
@@ -32,15 +35,23 @@ class Result:
     recipe : Recipe
         With the noise as used, so that running it again measures nothing anew.
     noise : tuple of NoiseModel
-        One for each channel, with the evidence of its measurement.
+        One for each channel, with the evidence of its measurement; empty for data without noise.
     source : Image
         What went in, without its pixels being copied.
     weights : str
         SHA-256 of the network's weights; empty for a denoiser without any.
     citations : tuple of str
         Of the methods that were used.
-    posterior : Posterior, Streamed or None
-        What was drawn by ``sample``; None from ``denoise``.
+    posterior : Posterior, Streamed, Linearised or None
+        What was drawn by ``sample`` or ``restore``, linearised by ``spread``; None where nothing
+        was.
+    region : Region, optional
+        Which part of the image ``source`` is, where only a part was worked on.
+    translate : tuple of float
+        Place of the first pixel along each axis, in units of the axis, where ``restore`` made
+        pixels of another size or beyond the data's edges; empty for 0.
+    history : tuple
+        Of a solver's steps: :class:`napari_credible.solvers.Passed`.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -52,7 +63,10 @@ class Result:
     source: Image
     weights: str = ""
     citations: tuple[str, ...] = ()
-    posterior: Posterior | Streamed | None = None
+    posterior: Posterior | Streamed | Linearised | None = None
+    region: Region | None = None
+    translate: tuple[float, ...] = ()
+    history: tuple[Any, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -88,6 +102,40 @@ class Result:
             maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
         return maps
 
+    def widened(self, factor: float) -> Result:
+        """Return the same draws with intervals of another width.
+
+        Parameters
+        ----------
+        factor : float, 0.1 to 10
+            On both sides of every interval of the posterior as drawn, from a calibration; it is
+            recorded in the recipe.
+
+        Raises
+        ------
+        ValueError
+            Where nothing was drawn, or the factor is out of range.
+        """
+        if self.posterior is None:
+            raise ValueError("nothing was drawn, so there is no interval to widen; sample first")
+        recipe = self.recipe.replace(widen=factor)
+        if isinstance(self.posterior, Streamed):
+            return replace(self, recipe=recipe, posterior=self.posterior.widened(factor))
+        return replace(self, recipe=recipe, posterior=replace(self.posterior, widen=factor))
+
+    @property
+    def sureness(self) -> str:
+        """How good the maps themselves are, in words; empty where nothing was drawn."""
+        n = getattr(self.posterior, "n_draws", 0)
+        if not n:
+            return ""
+        more = more_draws(n, 0.05)
+        wish = f"; about {more} more draws for 5 %" if more else ""
+        return (
+            f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %, the mean to "
+            f"{1 / math.sqrt(n):.2f} std{wish}"
+        )
+
     @property
     def doubts(self) -> list[str]:
         """Every doubt in words: of the noise measurement, then of single pixels."""
@@ -96,9 +144,12 @@ class Result:
 
     def record(self) -> dict[str, Any]:
         """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
-        drawn = {} if self.posterior is None else {"n_draws": self.posterior.n_draws}
+        n_draws = getattr(self.posterior, "n_draws", None)
+        drawn = {} if n_draws is None else {"n_draws": n_draws}
+        part = {} if self.region is None else {"region": asdict(self.region)}
         return {
             **drawn,
+            **part,
             "recipe": json.loads(self.recipe.to_json()),
             "versions": self.versions,
             "weights_sha256": self.weights,
@@ -109,6 +160,11 @@ class Result:
 
 def expected(recipe: Recipe, image: Image) -> Image:
     """Return an image with the axes and the number type of a result, without its pixels."""
+    if recipe.method == "restore":
+        from napari_credible.geometry import frame
+        from napari_credible.plan import named_operator
+
+        image = frame(named_operator(recipe), image)
     kind = np.dtype(image.array.dtype if recipe.dtype == "input" else np.float32)
     return image.with_array(np.broadcast_to(np.zeros((), kind), image.shape))
 
