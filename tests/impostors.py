@@ -75,3 +75,118 @@ BROKEN = {
     "returns shape": grows,
     "return a torch tensor": listens_to_numpy,
 }
+
+
+def _operators():
+    """Operators that break one promise each, by a word of the sentence that says so."""
+    import dataclasses
+
+    import torch
+
+    from napari_credible.operators import Blur, Identity, Mask
+
+    rng = np.random.default_rng(0)
+    lopsided = rng.random((3, 4))
+
+    class WrongWay(Blur):
+        """Convolves in the adjoint too."""
+
+        def transpose(self, y):
+            return self.apply(y)
+
+    class Clips(Identity):
+        def apply(self, x):
+            return x.clamp(min=0)
+
+    class InPlace(Identity):
+        def apply(self, x):
+            return x.mul_(2)
+
+    class Mixes(Identity):
+        def apply(self, x):
+            return x - x.mean()
+
+    class Crops(Identity):
+        def apply(self, x):
+            return x[..., 1:, :]
+
+    class Looks(Mask):
+        """Multiplies what it should not look at by 0."""
+
+        def transpose(self, y):
+            return y * self._on(y)
+
+    class NoPhase(Blur):
+        """Takes V for U, as if every PSF were symmetric."""
+
+        def factors(self, image_shape, like):
+            found = super().factors(image_shape, like)
+            return dataclasses.replace(
+                found,
+                data_to_spectral=found.to_spectral,
+                data_from_spectral=found.from_spectral,
+            )
+
+    class Skewed(Blur):
+        """A basis that is complete and inverted rightly, but not orthonormal."""
+
+        def factors(self, image_shape, like):
+            found = super().factors(image_shape, like)
+            scale = torch.linspace(0.9, 1.1, len(found.singular_values)).to(like)
+            return dataclasses.replace(
+                found,
+                to_spectral=lambda x: found.to_spectral(x) / scale,
+                from_spectral=lambda c: found.from_spectral(c * scale),
+            )
+
+    class Halved(Blur):
+        """Has singular values of another operator."""
+
+        def factors(self, image_shape, like):
+            found = super().factors(image_shape, like)
+            return dataclasses.replace(found, singular_values=found.singular_values / 2)
+
+    class Single(Identity):
+        def apply(self, x):
+            return x.float()
+
+    return {
+        "adjoint is not the operator's": WrongWay(lopsided),
+        "not linear": Clips(),
+        "in place": InPlace(),
+        "one image of a batch": Mixes(),
+        "returns shape": Crops(),
+        "do not count": Looks(rng.random((8, 8)) > 0.5),
+        "H is not U S": NoPhase(lopsided),
+        "does not keep lengths": Skewed(lopsided),
+        "is not U S Vᵀ": Halved(lopsided),
+        "float32": Single(),
+    }
+
+
+BROKEN_OPERATORS = _operators()
+
+
+def lost_tap(psf):
+    """Sum from -k // 2 to k // 2 without the last: an odd PSF loses a row and a column."""
+    from napari_credible.operators import Blur
+
+    cut = np.array(psf)
+    cut[-1], cut[:, -1] = 0, 0
+    return Blur(cut, normalise=False)
+
+
+def unmatched_radon(angles):
+    """Take the backprojection of filtered backprojection for the adjoint."""
+    import torch
+    from skimage.transform import iradon
+
+    from napari_credible.operators import Radon
+
+    class Unmatched(Radon):
+        def transpose(self, y):
+            scale = 2 * len(self.angles) / np.pi
+            smeared = [iradon(s.numpy(), self.angles, filter_name=None) * scale for s in y]
+            return torch.tensor(np.stack(smeared))
+
+    return Unmatched(angles)

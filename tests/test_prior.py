@@ -66,14 +66,19 @@ def test_a_denoiser_that_is_no_gradient_is_asymmetric():
 PICTURES = (data.astronaut, data.camera, data.chelsea, data.coffee, data.coins, data.moon)
 
 
-def corner(picture):
+# The unfolded networks are slow; 6 x 96 x 96 pixels still tell their error to 5 %.
+SIDES = {"unet": 256, "unet_fast": 256, "cscnet": 96, "deep_ksvd": 96, "lidia": 96}
+
+
+def corner(picture, side):
     gray = rgb2gray(picture) if picture.ndim == 3 else picture / 255
-    return torch.from_numpy(gray[:256, :256].astype(np.float32))[None, None]
+    return torch.from_numpy(gray[:side, :side].astype(np.float32))[None, None]
 
 
 @pytest.mark.parametrize("name", list(cards()))
 def test_the_shipped_networks_state_their_error_on_photographs(name):
     """Within 15 % on six; benchmarks/prior.py measures it on many."""
-    found = check_prior(nc.load_denoiser(name), [corner(p()) for p in PICTURES], 25 / 255)
+    pictures = [corner(p(), SIDES[name]) for p in PICTURES]
+    found = check_prior(nc.load_denoiser(name), pictures, 25 / 255)
     assert found.sure == pytest.approx(found.error, rel=0.15)
     assert found.trace == pytest.approx(found.error, rel=0.15)

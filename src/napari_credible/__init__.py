@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import lazy_loader as _lazy
 
 if TYPE_CHECKING:
+    from napari_credible import operators as operators
     from napari_credible.denoise import check_denoiser as check_denoiser
     from napari_credible.denoise import denoisers as denoisers
     from napari_credible.denoise import load_denoiser as load_denoiser
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_credible.noise import Gaussian as Gaussian
     from napari_credible.noise import PoissonGaussian as PoissonGaussian
     from napari_credible.noise import estimate_noise as estimate_noise
+    from napari_credible.restore import restore as restore
     from napari_credible.run import denoise as denoise
     from napari_credible.run import sample as sample
 
@@ -31,9 +33,12 @@ _HOMES = {
     "denoise": ["check_denoiser", "denoisers", "load_denoiser"],
     "io": ["Image", "read", "write"],
     "noise": ["Gaussian", "PoissonGaussian", "estimate_noise"],
+    "restore": ["restore"],
     "run": ["denoise", "sample"],
 }
-__getattr__, __dir__, __all__ = _lazy.attach(__name__, submod_attrs=_HOMES)
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__, submodules=["operators"], submod_attrs=_HOMES
+)
 
 
 class _Package(_ModuleType):

@@ -91,6 +91,25 @@ def spread(
 
 
 @app.command()
+@with_recipe("restore")
+def restore(
+    source: In,
+    output: Out,
+    recipe: Recipe,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Restore the image behind IN, which an instrument blurred, masked, binned or projected.
+
+    Writes it with its std and interval to OUT, where the method draws (--method mmps, snips,
+    ddrm, ks), or alone (pnp, red).
+    """
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
 def run(
     recipe: SavedRecipe,
     source: In,

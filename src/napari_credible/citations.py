@@ -46,6 +46,20 @@ _SAMPLERS = {
     "ancestral": 'J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models", '
     "NeurIPS (2020).",
 }
+_RESTORERS = {
+    "mmps": 'F. Rozet, G. Andry, F. Lanusse, G. Louppe, "Learning diffusion priors from '
+    'observations by expectation maximization", NeurIPS (2024).',
+    "snips": 'B. Kawar, G. Vaksman, M. Elad, "SNIPS: solving noisy inverse problems '
+    'stochastically", NeurIPS (2021).',
+    "ddrm": 'B. Kawar, M. Elad, S. Ermon, J. Song, "Denoising diffusion restoration models", '
+    "NeurIPS (2022).",
+    "ks": 'Z. Kadkhodaie, E. Simoncelli, "Stochastic solutions for linear inverse problems using '
+    'the prior implicit in a denoiser", NeurIPS (2021).',
+    "pnp": 'S. Venkatakrishnan, C. Bouman, B. Wohlberg, "Plug-and-play priors for model based '
+    'reconstruction", GlobalSIP (2013).',
+    "red": 'Y. Romano, M. Elad, P. Milanfar, "The little engine that could: regularization by '
+    'denoising (RED)", SIAM J. Imaging Sciences 10 (2017) 1804-1844.',
+}
 _DRAWN = (
     'K. Miyasawa, "An empirical Bayes estimator of the mean of a normal population", '
     "Bull. Inst. Internat. Statist. 38 (1961)."
@@ -55,14 +69,18 @@ _DRAWN = (
 def of(
     models: Iterable[Gaussian | PoissonGaussian], denoiser: str, sampler: str = ""
 ) -> tuple[str, ...]:
-    """Return the sources of the noise models, of the denoiser and of the sampler, if any."""
+    """Return the sources of noise models, denoiser, and sampler or method of restoring."""
     models = list(models)
     found = list(_MEASURED) if any(m.evidence for m in models) else []
-    if any(isinstance(m, PoissonGaussian) for m in models):
+    if sampler not in _RESTORERS and any(isinstance(m, PoissonGaussian) for m in models):
         found.append(_STABILISED)
     if denoiser in _DENOISERS:
         found.append(_DENOISERS[denoiser])
-    if sampler:
-        found.append(_DRAWN if sampler == "spread" else _SAMPLERS["langevin"])
+    if sampler in _RESTORERS:
+        found.append(_RESTORERS[sampler])
+    elif sampler == "spread":
+        found.append(_DRAWN)
+    elif sampler:
+        found.append(_SAMPLERS["langevin"])
         found.append(_SAMPLERS.get(sampler, _DRAWN))
     return tuple(dict.fromkeys(found))

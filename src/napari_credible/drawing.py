@@ -52,19 +52,21 @@ class Tiled:
                 self.grid = self.grid.halved()
 
     def _joined(self, x: Tensor, sigma: float | Tensor) -> Tensor:
+        import torch
+
         tiles = self.grid.tiles()
         if len(tiles) == 1:
             pause()
             return called(self.denoiser, x, sigma)
-        found = x.new_empty(x.shape)
-        for image, whole in zip(x, found, strict=True):
+        found = []
+        for image in x:
             joined = Joined(image[0])
             for tile in tiles:
                 pause()
                 level = cut(sigma, tile, image)
                 joined.add(tile, called(self.denoiser, read(image[0], tile), level)[0, 0])
-            whole[0] = joined.plane()
-        return found
+            found.append(joined.plane())
+        return torch.stack(found)[:, None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The derivative of a denoiser along a direction."""
+"""The derivative of a denoiser: along a direction, and its transpose."""
 
 from __future__ import annotations
 
@@ -40,3 +40,56 @@ def with_slope(
         here = denoise(x, sigma)
         stride = _STRIDE * (sigma if isinstance(sigma, (int, float)) else float(sigma.mean()))
         return here, (denoise(x + stride * direction, sigma) - here) / stride
+
+
+def with_covariance(
+    denoise: Callable[..., Any], x: Tensor, sigma: float
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return D(x) and the map v -> (J + J') v / 2, J the derivative of D at x.
+
+    Where D is a posterior mean J is a covariance (over sigma^2), so symmetric; that of a learned
+    D is not quite, and its symmetric part is taken. J' v is a pass back through D, J v a
+    difference between x and x + 0.02 sigma v / rms(v), one evaluation. A callable through which
+    torch cannot pass back is only differenced.
+
+    Parameters
+    ----------
+    denoise : callable
+        D(x, sigma) on torch (B, C, Y, X).
+    x : Tensor, shape (B, C, Y, X)
+        Place.
+    sigma : float
+        Noise level.
+    """
+    found, here = _recorded(denoise, x, sigma)
+    clean = denoise(x, sigma) if found is None else found.detach()
+
+    def product(v: Tensor) -> Tensor:
+        size = v.flatten(1).square().mean(1).sqrt().view(-1, 1, 1, 1).clamp(min=1e-30)
+        stride = _STRIDE * sigma
+        forward: Tensor = (denoise(x + stride / size * v, sigma) - clean) * (size / stride)
+        if found is None:
+            return forward
+        import torch
+
+        with torch.inference_mode(False):
+            (back,) = torch.autograd.grad(found, here, v.clone(), retain_graph=True)
+        return (forward + back) / 2
+
+    return clean, product
+
+
+def _recorded(denoise: Callable[..., Any], x: Tensor, sigma: float) -> tuple[Tensor | None, Tensor]:
+    """Return D(x), with what it takes to pass back through it, and x; None where torch cannot."""
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        here = x.clone().requires_grad_()
+        try:
+            found = denoise(here, sigma)
+        except RuntimeError as error:
+            # What numpy is called by a tensor that is being recorded.
+            if "requires grad" not in str(error):
+                raise
+            return None, here
+    return (found if found.requires_grad else None), here

@@ -16,7 +16,7 @@ from napari_credible.recipe import Recipe
 _NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
 
 # Shorter names of options.
-_ALSO = {"n_draws": ["--draws"]}
+_ALSO = {"n_draws": ["--draws"], "solver": ["--method"]}
 
 
 def with_recipe(method: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

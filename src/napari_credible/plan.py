@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_credible.io.image import Image
 from napari_credible.recipe import DRAWING, Recipe
-from napari_credible.samplers import Sampler, sampler_of
+from napari_credible.restorers import draws as drawing
+from napari_credible.restorers import method_of
+from napari_credible.samplers import sampler_of
 from napari_credible.tiling import Grid
+
+if TYPE_CHECKING:
+    from napari_credible.operators import Operator
 
 # A larger tile is hardly faster, and Cancel waits for a tile to end.
 _LARGEST_CORE = 2048
@@ -22,6 +27,8 @@ _SHARE_OF_MEMORY = 0.5
 _SHARE_FOR_DRAWS = 0.25
 # A call that carries a derivative takes this many times the memory of one that does not.
 _WITH_DERIVATIVE = 3
+# Memory of a call whose derivative is asked for, in units of a call's (the layers are kept).
+_RECORDED = 6
 # Pixels of a call beyond which it gets no faster for each.
 _FULL_CPU, _FULL_GPU = 2**19, 2**23
 # Begins the name of a denoiser or sampler that only its author can hand over.
@@ -104,7 +111,8 @@ def plan(
     recipe: Recipe,
     image: Image,
     denoiser: Callable[..., Any] | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
 ) -> Plan:
     """Return what :func:`napari_credible.run.steps` will do, computing nothing.
 
@@ -116,8 +124,10 @@ def plan(
         Only its shape is looked at.
     denoiser : Denoiser, optional
         Only its reach, stride and appetite are looked at; loaded where not given.
-    sampler : Sampler, optional
+    sampler : Sampler, Restorer or Solver, optional
         In place of the one that the recipe names.
+    operator : Operator, optional
+        Likewise, for ``restore``.
     """
     denoiser = denoiser or load(recipe)
     device = chosen_device(recipe.device)
@@ -125,11 +135,19 @@ def plan(
     channels = ordered[0] if image.channel_axis else 1
     budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
-    appetite *= _WITH_DERIVATIVE if recipe.method == "spread" else 1
-    grid = _grid(ordered[-2:], denoiser, budget // appetite)
     draws, evaluations, several = 1, 1, 1
+    size = ordered[-2:]
     if recipe.method in DRAWING:
-        draws, evaluations = recipe.n_draws, (sampler or named_sampler(recipe)).evaluations
+        sampler = sampler or named_sampler(recipe)
+        draws, evaluations = recipe.n_draws, sampler.evaluations
+    if recipe.method == "restore":
+        size = (operator or named_operator(recipe)).image_shape(size)[-2:]
+        draws = recipe.n_draws if drawing(sampler) else 1
+        appetite *= _RECORDED if sampler.kind == "mmps" else 1
+    if recipe.method == "spread":
+        appetite *= _WITH_DERIVATIVE
+    grid = _grid(size, denoiser, budget // appetite)
+    if recipe.method in DRAWING:
         several = _together(draws, prod(grid.shape), budget // appetite, device)
         several = several if len(grid.tiles()) == 1 else 1
     if recipe.method == "spread":
@@ -153,8 +171,28 @@ def plan(
     )
 
 
-def named_sampler(recipe: Recipe) -> Sampler:
-    """Return the sampler that a recipe names."""
+def named_operator(recipe: Recipe) -> Operator:
+    """Return the operator that a recipe names."""
+    if isinstance(recipe.operator, str) and recipe.operator.startswith(CUSTOM):
+        raise ValueError(
+            f"the recipe names the operator {recipe.operator.removeprefix(CUSTOM)!r}, which its "
+            "author handed over as a Python object; hand it over again: operator=..."
+        )
+    from napari_credible.io.files import read
+    from napari_credible.operators import operator_of
+
+    return operator_of(recipe.operator, read)
+
+
+def named_sampler(recipe: Recipe) -> Any:
+    """Return the sampler that a recipe names, or for ``restore`` the method of restoring."""
+    if recipe.method == "restore":
+        if isinstance(recipe.solver, str) and recipe.solver.startswith(CUSTOM):
+            raise ValueError(
+                f"the recipe names the solver {recipe.solver.removeprefix(CUSTOM)!r}, which its "
+                "author handed over as a Python object; hand it over again: method=..."
+            )
+        return method_of(recipe.solver)
     if isinstance(recipe.sampler, str) and recipe.sampler.startswith(CUSTOM):
         raise ValueError(
             f"the recipe names the sampler {recipe.sampler.removeprefix(CUSTOM)!r}, which its "

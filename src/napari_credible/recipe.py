@@ -21,9 +21,11 @@ from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_d
 
 Model = Gaussian | PoissonGaussian
 # Methods that draw from the posterior.
-DRAWING = ("sample",)
+DRAWING = ("sample", "restore")
 # Methods that say how sure each pixel is.
 UNSURE = (*DRAWING, "spread")
+_RESTORE = ("restore",)
+_WRITTEN = "such as blur:psf.tif, blur:gaussian,1.5, mask:mask.tif, downsample:2, bayer:RGGB"
 Noise = Annotated[
     Any,
     BeforeValidator(lambda value: _noise(value)),
@@ -56,6 +58,18 @@ def _samplers() -> dict[str, str]:
     return ABOUT
 
 
+def _operators() -> dict[str, str]:
+    from napari_credible.operators import ABOUT
+
+    return ABOUT
+
+
+def _solvers() -> dict[str, str]:
+    from napari_credible.restorers import ABOUT
+
+    return ABOUT
+
+
 def _keeping() -> dict[str, str]:
     return {
         "draws": "every draw, so that anything can be asked of them later; on disk if too large",
@@ -70,7 +84,7 @@ class Recipe:
 
     Parameters
     ----------
-    method : "denoise", "sample" or "spread"
+    method : "denoise", "sample", "spread" or "restore"
         What is done.
     noise : NoiseModel, sequence of them, or None
         Of the image; one for each channel of an image with a channel axis. None measures it.
@@ -88,6 +102,11 @@ class Recipe:
         Of the estimate in files and layers. "input" rounds to the input's integers.
     sampler : str, mapping or Sampler
         Who draws, for ``sample``: see :func:`napari_credible.samplers.sampler_of`.
+    operator : str, mapping or Operator
+        How the data came from the image, for ``restore``: see
+        :func:`napari_credible.operators.operator_of`.
+    solver : str, mapping, Restorer or Solver
+        Who restores: see :func:`napari_credible.restorers.method_of`.
     n_draws : int, 2 to 1e6
         Images drawn from the posterior.
     level : float, 0 to 1, excluded
@@ -110,7 +129,7 @@ class Recipe:
     Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
-    method: Literal["denoise", "sample", "spread"] = "denoise"
+    method: Literal["denoise", "sample", "spread", "restore"] = "denoise"
     noise: Noise = None
     denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
     seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
@@ -125,8 +144,18 @@ class Recipe:
     sampler: Annotated[
         Any,
         BeforeValidator(lambda value: _sampler(value)),
-        Choice(_samplers, "who draws", others="NAME:NUMBER", methods=DRAWING),
+        Choice(_samplers, "who draws", others="NAME:NUMBER", methods=("sample",)),
     ] = "corrected"
+    operator: Annotated[
+        Any,
+        BeforeValidator(lambda value: _operator(value)),
+        Choice(_operators, "how the data came from the image", others=_WRITTEN, methods=_RESTORE),
+    ] = "identity"
+    solver: Annotated[
+        Any,
+        BeforeValidator(lambda value: _solver(value)),
+        Choice(_solvers, "who restores", others="NAME:NUMBER", methods=_RESTORE),
+    ] = "mmps"
     n_draws: Annotated[int, Knob(2, 10**6, "", "images drawn", methods=DRAWING)] = 16
     level: Annotated[
         float, Knob(0.01, 0.9999, "", "probability of the interval", methods=UNSURE)
@@ -210,6 +239,25 @@ def _sampler(value: Any) -> str | dict[str, Any]:
     from napari_credible.samplers import sampler_of, spelled
 
     return spelled(sampler_of(value))
+
+
+def _operator(value: Any) -> str | dict[str, Any]:
+    """Return an operator as plain JSON values, checked."""
+    # A word that needs no check needs no torch: a form reads it at once.
+    if isinstance(value, str) and (value == "identity" or value.startswith("custom:")):
+        return value
+    from napari_credible.operators import spelled
+
+    return spelled(value)
+
+
+def _solver(value: Any) -> str | dict[str, Any]:
+    """Return a method of restoring as plain JSON values, checked."""
+    if isinstance(value, str) and (value in _solvers() or value.startswith("custom:")):
+        return value
+    from napari_credible.restorers import method_of, spelled
+
+    return spelled(method_of(value))
 
 
 def _one_model(value: Any) -> Model:

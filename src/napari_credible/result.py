@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +35,7 @@ class Result:
     recipe : Recipe
         With the noise as used, so that running it again measures nothing anew.
     noise : tuple of NoiseModel
-        One for each channel, with the evidence of its measurement.
+        One for each channel, with the evidence of its measurement; empty for data without noise.
     source : Image
         What went in, without its pixels being copied.
     weights : str
@@ -43,9 +43,15 @@ class Result:
     citations : tuple of str
         Of the methods that were used.
     posterior : Posterior, Streamed, Linearised or None
-        What was drawn by ``sample``, linearised by ``spread``; None from ``denoise``.
+        What was drawn by ``sample`` or ``restore``, linearised by ``spread``; None where nothing
+        was.
     region : Region, optional
         Which part of the image ``source`` is, where only a part was worked on.
+    translate : tuple of float
+        Place of the first pixel along each axis, in units of the axis, where ``restore`` made
+        pixels of another size or beyond the data's edges; empty for 0.
+    history : tuple
+        Of a solver's steps: :class:`napari_credible.solvers.Passed`.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -59,6 +65,8 @@ class Result:
     citations: tuple[str, ...] = ()
     posterior: Posterior | Streamed | Linearised | None = None
     region: Region | None = None
+    translate: tuple[float, ...] = ()
+    history: tuple[Any, ...] = ()
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -93,6 +101,27 @@ class Result:
         if self.recipe.threshold is not None:
             maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
         return maps
+
+    def widened(self, factor: float) -> Result:
+        """Return the same draws with intervals of another width.
+
+        Parameters
+        ----------
+        factor : float, 0.1 to 10
+            On both sides of every interval of the posterior as drawn, from a calibration; it is
+            recorded in the recipe.
+
+        Raises
+        ------
+        ValueError
+            Where nothing was drawn, or the factor is out of range.
+        """
+        if self.posterior is None:
+            raise ValueError("nothing was drawn, so there is no interval to widen; sample first")
+        recipe = self.recipe.replace(widen=factor)
+        if isinstance(self.posterior, Streamed):
+            return replace(self, recipe=recipe, posterior=self.posterior.widened(factor))
+        return replace(self, recipe=recipe, posterior=replace(self.posterior, widen=factor))
 
     @property
     def sureness(self) -> str:
@@ -131,6 +160,11 @@ class Result:
 
 def expected(recipe: Recipe, image: Image) -> Image:
     """Return an image with the axes and the number type of a result, without its pixels."""
+    if recipe.method == "restore":
+        from napari_credible.geometry import frame
+        from napari_credible.plan import named_operator
+
+        image = frame(named_operator(recipe), image)
     kind = np.dtype(image.array.dtype if recipe.dtype == "input" else np.float32)
     return image.with_array(np.broadcast_to(np.zeros((), kind), image.shape))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
-from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
 from napari_credible.streamed import Streamed
+
+if TYPE_CHECKING:
+    from napari_credible.operators import Operator
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
@@ -156,11 +158,14 @@ def run(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
     region: Region | None = None,
 ) -> Result:
     """Exhaust :func:`steps` and return its result."""
-    going = steps(recipe, image, denoiser=denoiser, sampler=sampler, region=region)
+    going = steps(
+        recipe, image, denoiser=denoiser, sampler=sampler, operator=operator, region=region
+    )
     while True:
         try:
             next(going)
@@ -174,7 +179,8 @@ def steps(
     image: Image,
     *,
     denoiser: Denoise | None = None,
-    sampler: Sampler | None = None,
+    sampler: Any = None,
+    operator: Operator | None = None,
     known: Sequence[Channel] = (),
     region: Region | None = None,
     scratch: str | None = None,
@@ -192,7 +198,9 @@ def steps(
         Read plane by plane, never changed.
     denoiser : callable, optional
         The caller's own, in place of the one that the recipe names.
-    sampler : Sampler, optional
+    sampler : Sampler, Restorer or Solver, optional
+        Likewise.
+    operator : Operator, optional
         Likewise.
     known : sequence of Channel, optional
         What :func:`channels_of` found on the image before.
@@ -211,7 +219,14 @@ def steps(
         At least once a tile.
     """
     yield Progress(0, 1, "loading the denoiser")
+    # It brings torch, which whoever only asks for a run does not need yet.
+    from napari_credible.spreading import Spreading, by_channel
+
     loaded = denoiser or load(recipe)
+    if recipe.method == "restore":
+        from napari_credible.restoring import restored
+
+        return (yield from restored(recipe, image, loaded, sampler, operator, stop))
     whole = image
     inner: Any = ...
     if region is not None:

@@ -18,8 +18,14 @@ from napari_credible.region import Region
 
 _FRONT_DOOR = ("denoiser", "seed", "device")
 # What the front door takes of a method beside, and how its results are called.
-_ALSO = {"denoise": (), "sample": ("sampler", "n_draws")}
-_CALLED = {"denoise": "denoised", "sample": "sampled", "spread": "spread"}
+_ALSO = {
+    "denoise": (),
+    "sample": ("sampler", "n_draws"),
+    "restore": ("operator", "solver", "n_draws"),
+}
+CALLED = {"denoise": "denoised", "sample": "sampled", "spread": "spread", "restore": "restored"}
+# The front door's word for a field.
+_SAID = {"solver": "method"}
 
 
 def as_python(recipe: Recipe, source: str, axes: str = "", region: Region | None = None) -> str:
@@ -43,9 +49,16 @@ def as_python(recipe: Recipe, source: str, axes: str = "", region: Region | None
     known = {*_FRONT_DOOR, *_ALSO.get(recipe.method, ())}
     at_the_door = recipe.method in _ALSO and set(changed) <= known and not recipe.guarantee
     if at_the_door and region is None:
-        asked = [f"{name}={value!r}" for name, value in changed.items()]
+        operator = [repr(recipe.operator)] if recipe.method == "restore" else []
+        asked = [
+            f"{_SAID.get(name, name)}={value!r}"
+            for name, value in changed.items()
+            if name != "operator"
+        ]
         noise = [_model_in_python(recipe.noise)] if recipe.noise is not None else []
-        lines.append(f"result = nc.{recipe.method}({', '.join(['image', *noise, *asked])})")
+        lines.append(
+            f"result = nc.{recipe.method}({', '.join(['image', *operator, *noise, *asked])})"
+        )
     else:
         lines[0] = "import napari_credible as nc\nfrom napari_credible.recipe import Recipe"
         if region is not None:
@@ -76,11 +89,12 @@ def as_command(recipe: Recipe, source: str, axes: str = "", region: Region | Non
             "a command line runs the whole image, and this result is of a region; copy it as "
             "Python, or save the recipe for the whole image"
         )
-    if isinstance(recipe.sampler, dict):
-        raise ValueError(
-            "a command line cannot spell all numbers of this sampler; save the recipe and use: "
-            "napari-credible run RECIPE.json IN -o OUT"
-        )
+    for name, value in _changed(recipe).items():
+        if isinstance(value, dict):
+            raise ValueError(
+                f"a command line cannot spell all numbers of this {name}; save the recipe and "
+                "use: napari-credible run RECIPE.json IN -o OUT"
+            )
     target = str(result_path(Path(source), recipe.method))
     words = ["napari-credible", recipe.method, source, "-o", target]
     if recipe.noise is not None:
@@ -100,7 +114,7 @@ def result_path(source: Path, method: str = "denoise") -> Path:
             name = name[: -len(suffix)]
             break
     fits = any(part in (".fits", ".fit", ".fts", ".fz") for part in source.suffixes[-2:])
-    called = _CALLED.get(method, method)
+    called = CALLED[method]
     return source.with_name(f"{name}-{called}{'.fits' if fits else '.ome.tif'}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -143,6 +145,27 @@ class Streamed:
                 "keep='draws' to ask for other levels, regions or components"
             )
         raise AttributeError(name)
+
+    def mapped(self, cut: Callable[[NDArray[Any]], NDArray[Any]]) -> Streamed:
+        """Return the same maps of a part of the image.
+
+        Parameters
+        ----------
+        cut : callable
+            Takes an array (..., *image) and returns the part of it.
+        """
+        part = copy(self)
+        if np.ndim(self.lowest):
+            part.lowest = cut(np.broadcast_to(self.lowest, self._mean.shape))
+        for name in ("_mean", "_squares", "_above", "_smallest", "_largest"):
+            setattr(part, name, cut(getattr(self, name)))
+        return part
+
+    def widened(self, factor: float) -> Streamed:
+        """Return the same maps with another factor on both sides of the interval."""
+        other = copy(self)
+        other.widen = factor
+        return other
 
     def posterior(self) -> Streamed:
         """Return itself."""

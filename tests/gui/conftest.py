@@ -60,3 +60,14 @@ def small(scene):
     """A noisy plane of 48 x 64 pixels, sigma 5."""
     noise = 5 * np.random.default_rng(2).standard_normal((48, 64))
     return (100 * scene[180:228, 360:424] + noise).astype(np.float32)
+
+
+@pytest.fixture
+def restoring(make_napari_viewer):
+    """A viewer with the Restore widget docked, set to few draws of a fast denoiser."""
+    viewer = make_napari_viewer()
+    widget = docked(viewer, "Restore")
+    widget.controls.fields["denoiser"].value = "unet_fast"
+    widget.controls.fields["n_draws"].value = 2
+    yield viewer, widget
+    widget.close()

@@ -13,8 +13,9 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QWidget
 
 import napari_credible as nc
+from napari_credible.gui.chart import Colours
 from napari_credible.gui.noise_panel import NoisePanel, NoiseQuestion
-from napari_credible.gui.noise_plot import Colours, Curve
+from napari_credible.gui.noise_plot import Curve
 from napari_credible.gui.noise_question import (
     DARK,
     GAUSSIAN,

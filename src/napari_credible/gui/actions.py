@@ -69,7 +69,7 @@ class Actions(QWidget):  # type: ignore[misc]
         record = self._record()
         if record:
             return Recipe.of(**record["recipe"])
-        recipe: Recipe = self._widget.recipe()
+        recipe: Recipe = self._widget.recipe_to_keep()
         return recipe
 
     def _record(self) -> dict[str, Any]:

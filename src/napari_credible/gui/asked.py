@@ -43,6 +43,11 @@ class Asked:
     recipe: Recipe
     question: NoiseQuestion
 
+    def physical(self) -> Generator[Progress, None, Recipe]:
+        """Return the recipe with its operator, where data are restored; found before the noise."""
+        yield from ()
+        return self.recipe
+
     def measured(self) -> Generator[Progress, None, Recipe]:
         """Return the recipe with its noise known; measure it where it is not."""
         if self.recipe.noise is not None:

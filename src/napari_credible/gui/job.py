@@ -167,3 +167,9 @@ def _guarded(box: list[Work], enough: Callable[[], bool], stop: Callable[[], boo
     finally:
         going.close()
     return None
+
+
+def in_words(error: Exception) -> str:
+    """Return the sentence of an error; one that is not expected says its kind, too."""
+    known = isinstance(error, (ValueError, MemoryError, OSError))
+    return str(error) if known else f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""A choice among the image layers of a viewer."""
+"""A choice among the layers of a viewer."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from qtpy.QtWidgets import QComboBox
 
 
 class LayerChoice(QComboBox):  # type: ignore[misc]
-    """The image layers of a viewer by name; none is chosen before the user does.
+    """The layers of some kinds of a viewer by name; none is chosen before the user does.
 
     Parameters
     ----------
     viewer : napari.Viewer
         Its layers are followed as they come, go and change their names.
+    kinds : tuple of layer classes
+        That are listed.
     """
 
     chosen = Signal()
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, kinds: tuple[type[Any], ...] = (ImageLayer,)) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._kinds = viewer, kinds
         self._named: list[Any] = []
         self._layers: list[Any] = []
         self._layer: Any = None
@@ -38,6 +40,11 @@ class LayerChoice(QComboBox):  # type: ignore[misc]
         """Return the chosen layer, or None."""
         return self._layer
 
+    def choose(self, layer: Any) -> None:
+        """Choose a layer, if it is listed."""
+        if layer in self._layers:
+            self.setCurrentIndex(self._layers.index(layer))
+
     def let_go(self) -> None:
         """Stop listening to the viewer."""
         events = self._viewer.layers.events
@@ -47,7 +54,7 @@ class LayerChoice(QComboBox):  # type: ignore[misc]
 
     def _refresh(self, _: Any = None) -> None:
         """List the layers of now; one that is gone is chosen no more."""
-        self._layers = [layer for layer in self._viewer.layers if _is_data(layer)]
+        self._layers = [layer for layer in self._viewer.layers if _is_data(layer, self._kinds)]
         self._follow_names(self._layers)
         before = self._layer
         self._layer = before if before in self._layers else None
@@ -71,8 +78,8 @@ class LayerChoice(QComboBox):  # type: ignore[misc]
         self.chosen.emit()
 
 
-def _is_data(layer: Any) -> bool:
+def _is_data(layer: Any, kinds: tuple[type[Any], ...]) -> bool:
     # The preview asks the noise panel, which asks this module.
     from napari_credible.gui.preview import PREVIEW_KEY
 
-    return isinstance(layer, ImageLayer) and PREVIEW_KEY not in layer.metadata
+    return isinstance(layer, kinds) and PREVIEW_KEY not in layer.metadata

@@ -11,6 +11,7 @@ from napari_credible.flags import SENTENCES
 from napari_credible.gui.placing import PLACED
 from napari_credible.io.image import Image
 from napari_credible.result import Result
+from napari_credible.script import CALLED
 
 _ALIASES = {"time": "T", "channel": "C", "channels": "C", "plane": "Z", "depth": "Z"}
 _MEANT = ("T", "Z", "C", "Y", "X")
@@ -60,7 +61,7 @@ def layer_of(result: Result, attributes: dict[str, Any], names: Container[str]) 
     return {
         **attributes,
         "data": data,
-        "name": unique_name(f"{result.source.name} · denoised", names),
+        "name": unique_name(f"{result.source.name} · {CALLED[result.recipe.method]}", names),
         "metadata": {
             METADATA_KEY: result.record(),
             "header": dict(result.source.header),

@@ -41,15 +41,20 @@ class Controls:
     ----------
     first, more : tuple of widgets
         At the top of the form, and hidden in its section "More".
+    leading : list of (str, QWidget)
+        Sections that come first, open to begin with.
     sections : list of (str, QWidget)
         Further sections, closed to begin with.
     looks : tuple of widgets
         In one line above the plan.
+    offers : tuple of widgets
+        In one line above what is said; for what can be done with a result.
     """
 
     first: tuple[Any, ...]
     more: tuple[Any, ...]
     looks: tuple[Any, ...]
+    offers: tuple[Any, ...] = ()
 
     def __init__(self, recipe: Recipe, layers: Callable[..., Any], verb: str) -> None:
         self.layer = ComboBox(
@@ -66,6 +71,7 @@ class Controls:
         self.plan, self.status = sentence(), sentence()
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.axes_section: Any = None
+        self.leading: list[tuple[str, QWidget]] = []
         self.sections: list[tuple[str, QWidget]] = []
         self.actions = QWidget()
 
@@ -102,6 +108,13 @@ class DenoiseControls(Controls):
             value=False,
             tooltip="A second layer that marks saturated, missing and faint pixels",
         )
+        self.inpaint = PushButton(
+            text="Inpaint doubtful pixels …",
+            visible=False,
+            tooltip="Restore missing and saturated pixels from those around them, with the "
+            "uncertainty that they have then",
+        )
+        self.offers = (self.inpaint,)
         self.run.tooltip = "Denoise the whole layer into a new one"
         self.cancel.text, self.cancel.tooltip = "Cancel", "Stop; nothing is added"
         self.first = (self.layer, self.fields["denoiser"])
@@ -118,6 +131,8 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     # The scroll bar would hide the ends of the boxes.
     first.setContentsMargins(0, 0, _SCROLL_BAR, 0)
     form.addLayout(first)
+    for title, content in controls.leading:
+        form.addWidget(section(title, content, open=True))
     form.addWidget(controls.axes_section)
     form.addWidget(section("Noise", noise, open=True))
     for title, content in controls.sections:
@@ -132,6 +147,7 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     stack.addWidget(controls.plan)
     stack.addLayout(line(controls.run, controls.cancel))
     stack.addWidget(controls.bar)
+    stack.addLayout(line(*controls.offers))
     said = _scrolling(controls.status)
     said.setMaximumHeight(_SAID_HIGH)
     stack.addWidget(said)

@@ -15,7 +15,7 @@ from napari_credible.gui.family import DRAWS, MEAN, ROLE_KEY, STD, Family
 from napari_credible.gui.layers import METADATA_KEY, unique_name
 from napari_credible.gui.looks import LIGHT, ORDER, VISIBLE, look_of, shown
 from napari_credible.gui.placing import moved, with_samples
-from napari_credible.gui.sampling import Drawn, Maps
+from napari_credible.gui.sampling import Drawn, Maps, Seen
 from napari_credible.posterior import Posterior
 from napari_credible.region import Region
 
@@ -46,7 +46,7 @@ class Live:
     ) -> None:
         self._viewer, self._asked, self._on_removed = viewer, asked, on_removed
         start = region.start if region is not None else [0] * len(asked.image.axes)
-        self._attributes = moved(asked.attributes, start)
+        self._seen = Seen(asked.image, moved(asked.attributes, start))
         self._layers: dict[str, Any] = {}
         self._unwanted: set[str] = set()
         self._waiting: deque[Callable[[], None]] = deque()
@@ -61,11 +61,12 @@ class Live:
         """Show newer maps; older ones that wait are forgotten."""
         if maps is None or maps is self._last:
             return
-        self._last = maps
+        self._last, self._seen = maps, maps.seen or self._seen
         self._waiting.clear()
-        for role in ORDER:
+        # The mean first: where the input's contrast does not fit, the others take the mean's.
+        for role in sorted(ORDER, key=lambda each: each != MEAN):
             if role in maps.by_role:
-                data = shown(role, maps.by_role[role], self._asked.image)
+                data = shown(role, maps.by_role[role], self._seen.image)
                 self._waiting.append(partial(self._put, role, data))
         self._timer.start()
 
@@ -74,7 +75,7 @@ class Live:
         self.show(drawn.maps)
         posterior = drawn.result.posterior
         if isinstance(posterior, Posterior):
-            draws = shown(DRAWS, posterior.draws, self._asked.image)
+            draws = shown(DRAWS, posterior.draws, self._seen.image)
             self._waiting.appendleft(partial(self._put, DRAWS, draws))
         self._waiting.append(partial(self._finish, drawn, done))
         self._timer.start()
@@ -115,9 +116,9 @@ class Live:
                 layer.contrast_limits = look_of(role, data)["contrast_limits"]
 
     def _add(self, role: str, data: Any) -> None:
-        layers, source = self._viewer.layers, self._asked.layer
-        attributes = with_samples(self._attributes) if role == DRAWS else self._attributes
-        anchor = source if source in layers else self._layers.get(MEAN)
+        layers, source, seen = self._viewer.layers, self._asked.layer, self._seen
+        attributes = with_samples(seen.attributes) if role == DRAWS else seen.attributes
+        anchor = source if source in layers and seen.alike else self._layers.get(MEAN)
         look = look_of(role, data)
         if role in LIGHT and anchor is not None:
             look["contrast_limits"] = list(anchor.contrast_limits)

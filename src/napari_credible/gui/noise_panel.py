@@ -17,10 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
+from napari_credible.gui.chart import Colours
 from napari_credible.gui.layer_choice import LayerChoice
 from napari_credible.gui.layers import image_from_layer
 from napari_credible.gui.noise_fields import NoiseFields
-from napari_credible.gui.noise_plot import Colours, Curve, NoisePlot
+from napari_credible.gui.noise_plot import Curve, NoisePlot
 from napari_credible.gui.noise_question import DARK, HEADER, SOURCES, TYPED, Model, NoiseQuestion
 from napari_credible.gui.noise_state import NoiseState
 from napari_credible.noise import Gaussian

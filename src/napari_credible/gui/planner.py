@@ -16,10 +16,11 @@ _TIMED: dict[tuple[str, str, bool], float] = {}
 
 def planned(asked: Asked, region: Region | None, stop: Stop) -> Generator[Progress, None, str]:
     """Return the plan in one sentence, with the duration that a timed tile foretells."""
+    recipe = yield from asked.physical()
     yield Progress(0, 1, "timing one tile")
-    denoiser = load(asked.recipe)
+    denoiser = load(recipe)
     image = asked.image if region is None else region.outline(asked.image)
-    todo = plan(asked.recipe, image, denoiser)
+    todo = plan(recipe, image, denoiser)
     key = (asked.recipe.denoiser, todo.device, todo.bfloat16)
     if key not in _TIMED:
         with stoppable(stop):

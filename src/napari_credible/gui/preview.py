@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Image as ImageLayer
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
-from superqt.utils import qdebounced
+from qtpy.QtCore import QTimer
 
 from napari_credible.channel import Channel
 from napari_credible.gui.asked import Asked, Stop
-from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.beside import PREVIEW_KEY as PREVIEW_KEY
+from napari_credible.gui.beside import Beside
+from napari_credible.gui.job import Work
 from napari_credible.gui.layers import attributes_of
 from napari_credible.gui.placing import moved
 from napari_credible.gui.region import region_in_view
@@ -24,9 +24,8 @@ from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.run import channels_of, steps
 
-_SETTLED_MS, _BLINK_MS = 250, 600
+_BLINK_MS = 600
 WHOLE, SPLIT, BLINK = "whole", "split", "blink"
-PREVIEW_KEY = "napari-credible-preview"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Previewed:
     on_top: bool = False
 
 
-class Preview(QObject):  # type: ignore[misc]
+class Preview(Beside):
     """A temporary layer that follows the view while it is on.
 
     Parameters
@@ -83,42 +82,21 @@ class Preview(QObject):  # type: ignore[misc]
         on_noise: Callable[[tuple[Any, ...]], None],
         what: Previewed | None = None,
     ) -> None:
-        super().__init__()
         self._what = what or ESTIMATE
-        self._viewer, self._ask, self._say, self._on_noise = viewer, ask, say, on_noise
-        self._on = False
+        super().__init__(viewer, ask, say, self._what.linked, self._what.on_top)
+        self._on_noise = on_noise
         self._how, self._share = WHOLE, 0.5
-        self._job: Job | None = None
-        self._layer: ImageLayer | None = None
-        self._source: Any = None
         self._shown: tuple[NDArray[Any], NDArray[Any], str] | None = None
         self._known: tuple[Any, list[Channel]] | None = None
-        self._settled = qdebounced(self._refresh, timeout=_SETTLED_MS)
         self._blink = QTimer(self)
         self._blink.timeout.connect(self._toggle)
-        for event in self._events():
-            event.connect(self._moved)
-        viewer.layers.events.removed.connect(self._removed)
 
-    def _events(self) -> list[Any]:
+    def events(self) -> list[Any]:
+        """Return the events that move the view."""
         # napari 0.9 moved the camera; before, the viewer held it itself.
-        camera = getattr(self._viewer, "scene", self._viewer).camera.events
-        dims = self._viewer.dims.events
+        camera = getattr(self.viewer, "scene", self.viewer).camera.events
+        dims = self.viewer.dims.events
         return [camera.center, camera.zoom, dims.current_step, dims.order, dims.ndisplay]
-
-    @property
-    def on(self) -> bool:
-        """Whether the view is followed."""
-        return self._on
-
-    def turn(self, on: bool) -> None:
-        """Begin to follow the view, or stop and remove the temporary layer."""
-        self._on = on
-        if on:
-            self._refresh()
-        else:
-            self._halt()
-            self._remove()
 
     def show(self, how: str, share: float) -> None:
         """Show the whole preview, the part right of a split at ``share``, or blink."""
@@ -127,53 +105,27 @@ class Preview(QObject):  # type: ignore[misc]
             self._blink.start(_BLINK_MS)
         else:
             self._blink.stop()
-            if self._layer is not None:
-                self._layer.visible = True
+            if self.layer is not None:
+                self.layer.visible = True
         self._draw()
-
-    def renew(self) -> None:
-        """Denoise again, because the form asks something else."""
-        self._moved()
 
     def close(self) -> None:
         """Stop, remove the layer and let go of the viewer."""
-        self.turn(False)
-        self._settled.cancel()
+        super().close()
         self._blink.stop()
-        for event in self._events():
-            event.disconnect(self._moved)
-        self._viewer.layers.events.removed.disconnect(self._removed)
 
-    def _moved(self, _: Any = None) -> None:
-        if self._on:
-            self._settled()
+    def region(self, asked: Asked) -> Region:
+        """Return what is in view."""
+        return region_in_view(self.viewer, asked.layer, asked.image)
 
-    def _halt(self) -> None:
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
-
-    def _refresh(self) -> None:
-        self._halt()
-        asked = self._ask() if self._on else None
-        if asked is None:
-            return
-        try:
-            region = region_in_view(self._viewer, asked.layer, asked.image)
-        except ValueError as error:
-            self._say(str(error))
-            return
+    def work(self, asked: Asked, region: Region) -> Work:
+        """Return what denoises the region."""
         key = (id(asked.layer), id(asked.layer.data), asked.image.axes, asked.recipe.noise)
         known = self._known[1] if self._known is not None and self._known[0] == key else None
-        answers = Answers(
-            partial(self._found, asked=asked, region=region), lambda error: self._say(str(error))
-        )
-        self._job = Job(partial(_found, asked, region, known, self._what.doing), answers)
+        return partial(_found, asked, region, known, self._what.doing)
 
-    def _found(self, found: Any, asked: Asked, region: Region) -> None:
-        self._job = None
-        if not self._on:
-            return
+    def found(self, found: Any, asked: Asked, region: Region) -> None:
+        """Show the region denoised."""
         result, channels = found
         noise = result.recipe.noise
         if asked.recipe.noise is None:
@@ -182,41 +134,25 @@ class Preview(QObject):  # type: ignore[misc]
         self._known = (key, channels)
         noisy = np.asarray(result.source.array)
         self._shown = (noisy, self._what.picture(result), asked.image.axes)
-        self._place(asked.layer, asked.attributes, region)
-        self._draw()
+        place = moved(attributes_of(asked.layer), region.start)["translate"]
+        data = self._picture()
+        look = {**self._what.look(data), "translate": place}
+        name = f"{asked.layer.name} · {self._what.name}"
+        self.put(asked.layer, data, {**asked.attributes, **look}, name)
+        for attribute, value in look.items():
+            setattr(self.layer, attribute, value)
         rows, columns = (region.shape[asked.image.axes.index(axis)] for axis in "YX")
-        self._say(f"{self._what.shown} of {rows} × {columns} pixels in view.")
+        self.say(f"{self._what.shown} of {rows} × {columns} pixels in view.")
 
-    def _place(self, source: Any, attributes: dict[str, Any], region: Region) -> None:
-        """Put the temporary layer over the region, adding it where there is none."""
-        if self._layer is not None and self._source is not source:
-            self._remove(keep=True)
-        placed = moved(attributes_of(source), region.start)
-        if self._layer is None:
-            self._source = source
-            data = self._picture()
-            self._layer = ImageLayer(
-                data,
-                **{**attributes, **self._what.look(data), "translate": placed["translate"]},
-                name=f"{source.name} · {self._what.name}",
-                metadata={PREVIEW_KEY: True},
-            )
-            layers = self._viewer.layers
-            chosen = set(layers.selection)
-            beside = source in layers and not self._what.on_top
-            layers.insert(layers.index(source) + 1 if beside else len(layers), self._layer)
-            layers.selection = chosen
-            if self._what.linked and not source.rgb and source in layers:
-                layers.link_layers([source, self._layer], self._what.linked)
-        else:
-            self._layer.data = self._picture()
-            self._layer.translate = placed["translate"]
-            for name, value in self._what.look(self._layer.data).items():
-                setattr(self._layer, name, value)
+    def remove(self) -> None:
+        """Remove the layer, if it is there; what it showed is forgotten, unless it comes again."""
+        super().remove()
+        if not self.on:
+            self._shown = None
 
     def _draw(self) -> None:
-        if self._layer is not None and self._shown is not None:
-            self._layer.data = self._picture()
+        if self.layer is not None and self._shown is not None:
+            self.layer.data = self._picture()
 
     def _picture(self) -> NDArray[Any]:
         assert self._shown is not None
@@ -230,32 +166,8 @@ class Preview(QObject):  # type: ignore[misc]
         return np.where(columns.reshape(shape), noisy, clean).astype(clean.dtype)
 
     def _toggle(self) -> None:
-        if self._layer is not None:
-            self._layer.visible = not self._layer.visible
-
-    def _removed(self, event: Any) -> None:
-        if event.value is self._source:
-            self._remove()
-        if event.value is self._layer:
-            self._layer = self._source = None
-            self._on = False
-            self._halt()
-            self._say("The preview was removed.")
-
-    def _remove(self, keep: bool = False) -> None:
-        layer, self._layer = self._layer, None
-        if not keep:
-            self._shown = None
-        if layer is None or layer not in self._viewer.layers:
-            self._source = None
-            return
-        layers = self._viewer.layers
-        source, self._source = self._source, None
-        if self._what.linked and source in layers and not layer.rgb:
-            layers.unlink_layers([source, layer], self._what.linked)
-        chosen = set(layers.selection) - {layer}
-        layers.remove(layer)
-        layers.selection = chosen
+        if self.layer is not None:
+            self.layer.visible = not self.layer.visible
 
 
 def _found(

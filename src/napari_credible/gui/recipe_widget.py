@@ -18,7 +18,7 @@ from napari_credible.gui.actions import Actions
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.axes_panel import AxesPanel
 from napari_credible.gui.family import role_of
-from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.job import Answers, Job, Work
 from napari_credible.gui.layers import attributes_of, image_from_layer
 from napari_credible.gui.layout import Controls, lay_out
 from napari_credible.gui.noise_panel import NoisePanel
@@ -148,6 +148,22 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         return Asked(layer, image, attributes_of(layer), recipe, self.noise.question())
 
     # ── what runs ──
+
+    def recipe_to_keep(self) -> Recipe:
+        """Return the form's recipe as it may be run elsewhere."""
+        return self.recipe()
+
+    def planning(self, asked: Any, region: Region | None) -> Work:
+        """Return what a worker finds out before a run, for :meth:`told`."""
+        return partial(planned, asked, region)
+
+    def told(self, found: Any) -> None:
+        """Show what was found out before a run: the plan in words."""
+        self.controls.plan.setText(str(found))
+
+    def untold(self, error: Exception) -> None:
+        """Show why nothing was found out."""
+        self.controls.plan.setText(str(error))
 
     def begin(
         self,
@@ -289,14 +305,13 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         self._stop("plan")
         if asked is None:
             return
-        tell = self.controls.plan.setText
         try:
             region = self.region(asked)
         except ValueError as error:
-            tell(str(error))
+            self.untold(error)
             return
-        answers = Answers(tell, lambda error: tell(str(error)), end=self._planned)
-        self.jobs["plan"] = Job(partial(planned, asked, region), answers)
+        answers = Answers(self.told, self.untold, end=self._planned)
+        self.jobs["plan"] = Job(self.planning(asked, region), answers)
 
     def _planned(self, _: bool) -> None:
         self.jobs.pop("plan", None)

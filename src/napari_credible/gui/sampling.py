@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_credible.gui.asked import Asked, Stop, run
 from napari_credible.gui.family import EXCEEDANCE, LOWER, MEAN, STD, UPPER
+from napari_credible.io.image import Image
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
@@ -19,20 +20,40 @@ _SECONDS, _SHARE = 1.0, 0.1
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """What the maps are of, where that is not the layer itself.
+
+    Attributes
+    ----------
+    image : Image
+        Axes and number type.
+    attributes : dict
+        Of its layers.
+    alike : bool
+        Whether the layer's contrast fits.
+    """
+
+    image: Image
+    attributes: dict[str, Any]
+    alike: bool = True
+
+
+@dataclass(frozen=True, eq=False)
 class Maps:
     """Maps of the draws so far, by role."""
 
     n_draws: int
     by_role: dict[str, Any]
+    seen: Seen | None = None
 
     @classmethod
-    def of(cls, posterior: Any, recipe: Recipe) -> Maps:
+    def of(cls, posterior: Any, recipe: Recipe, seen: Seen | None = None) -> Maps:
         """Return mean, std and bounds, and the exceedance where it is asked."""
         lower, upper = posterior.interval(recipe.level)
         maps = {MEAN: posterior.mean, STD: posterior.std, LOWER: lower, UPPER: upper}
         if recipe.threshold is not None:
             maps[EXCEEDANCE] = posterior.exceedance(recipe.threshold)
-        return cls(posterior.n_draws, maps)
+        return cls(posterior.n_draws, maps, seen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +71,23 @@ def sampled(
 
     Stopped after two draws, it ends with what is done.
     """
-    going = run(asked, stop, region, scratch)
+    return drawn(run(asked, stop, region, scratch), asked.recipe)
+
+
+def drawn(
+    going: Generator[Progress, None, Result], recipe: Recipe, seen: Seen | None = None
+) -> Generator[Progress, None, Drawn]:
+    """Pass a run on, with the latest maps in place of its draws.
+
+    Parameters
+    ----------
+    going : generator
+        Of a run that draws.
+    recipe : Recipe
+        Its level and threshold are of the maps.
+    seen : Seen, optional
+        What is drawn, where it is not the layer.
+    """
     maps: Maps | None = None
     next_time = time.monotonic() + _SECONDS
     while True:
@@ -62,11 +99,11 @@ def sampled(
         posterior, now = step.posterior, time.monotonic()
         news = posterior is not None and (maps is None or posterior.n_draws > maps.n_draws)
         if news and (maps is None or now > next_time):
-            maps = Maps.of(posterior, asked.recipe)
+            maps = Maps.of(posterior, recipe, seen)
             spent = time.monotonic() - now
             next_time = time.monotonic() + max(_SECONDS, spent / _SHARE)
         yield replace(step, posterior=maps)
-    maps = Maps.of(result.posterior, asked.recipe)
+    maps = Maps.of(result.posterior, recipe, seen)
     # Where nothing was drawn the estimate holds the input.
     maps.by_role[MEAN] = result.estimate
     return Drawn(result, maps)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
+from weakref import ref
 
+import numpy as np
 from napari.viewer import Viewer
 
+from napari_credible.flags import Flag
 from napari_credible.gui import asked as work
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.deliver import add_result
@@ -18,6 +21,10 @@ from napari_credible.gui.settings import default_recipe
 from napari_credible.planes import Progress
 from napari_credible.region import Region
 from napari_credible.result import Result
+
+# Their values are no measurement, and a denoiser leaves them as they are.
+_INPAINTED = Flag.NOT_FINITE | Flag.SATURATED
+_GONE = "The layer with the doubtful pixels is gone; open it again."
 
 
 class DenoiseWidget(RecipeWidget):
@@ -35,6 +42,8 @@ class DenoiseWidget(RecipeWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "denoise")
         self.controls = DenoiseControls(default_recipe(), self.image_layers)
+        self.controls.inpaint.clicked.connect(self.inpaint)
+        self._doubtful: tuple[Callable[[], Any], tuple[Any, ...]] | None = None
         self.preview = Preview(napari_viewer, self.asked, self.say, self.show_models)
         for control in (self.controls.how, self.controls.share):
             control.changed.connect(self._preview_shown)
@@ -62,6 +71,23 @@ class DenoiseWidget(RecipeWidget):
         self.show_models(result.noise)
         words = [model.in_words() for model in result.noise]
         self.say("\n".join([f"Added {added.name!r}.", *words, *result.doubts]))
+        doubtful = bool((result.flags & np.uint8(_INPAINTED)).any())
+        self._doubtful = (ref(asked.layer), result.noise) if doubtful else None
+        self.controls.inpaint.visible = doubtful
+
+    def inpaint(self) -> None:
+        """Open the Restore widget on the pixels of the last input that were kept as they were."""
+        source = self._doubtful[0]() if self._doubtful is not None else None
+        if self._doubtful is None or source not in self.viewer.layers:
+            self.say(_GONE)
+            return
+        _, restore = self.viewer.window.add_plugin_dock_widget("napari-credible", "Restore")
+        restore.inpaint(source, self._doubtful[1])
+
+    def _layer_changed(self, event: Any = None) -> None:
+        super()._layer_changed(event)
+        self._doubtful = None
+        self.controls.inpaint.visible = False
 
     def _preview_shown(self, _: Any = None) -> None:
         self.preview.show(self.controls.how.value, self.controls.share.value / 100)

@@ -142,6 +142,28 @@ def write_fits(
         hdus.writeto(path, overwrite=True, checksum=True)
 
 
+def finer(cards: str, factor: int, first: tuple[float, float]) -> str:
+    """Return the cards of a picture whose pixels are split, or that is continued at its edges.
+
+    Parameters
+    ----------
+    cards : str
+        Of the header.
+    factor : int
+        New pixels along the side of an old one.
+    first : (float, float), new pixels
+        Row and column, from 0, of the middle of the first old pixel.
+    """
+    header = _astropy().Header.fromstring(cards, sep="\n")
+    for number, place in ((1, first[1]), (2, first[0])):
+        if f"CRPIX{number}" in header:
+            header[f"CRPIX{number}"] = (header[f"CRPIX{number}"] - 1) * factor + place + 1
+        for name in (f"CDELT{number}", f"CD1_{number}", f"CD2_{number}"):
+            if name in header:
+                header[name] = header[name] / factor
+    return str(header.tostring(sep="\n", endcard=False, padding=False))
+
+
 def _placed(header: Any) -> Any:
     """Return what a header says of place and unit, for the maps beside the image."""
     kept = header.copy()

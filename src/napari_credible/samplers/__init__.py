@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import lazy_loader as _lazy
+
+from napari_credible.kinds import made_of, spelled_in
 from napari_credible.samplers.ancestral import Ancestral as Ancestral
 from napari_credible.samplers.corrected import Corrected as Corrected
 from napari_credible.samplers.covariance import Covariance as Covariance
@@ -13,6 +15,14 @@ from napari_credible.samplers.multistep import Multistep as Multistep
 from napari_credible.samplers.protocol import Sampler as Sampler
 from napari_credible.samplers.protocol import State as State
 from napari_credible.samplers.protocol import walk as walk
+
+if TYPE_CHECKING:
+    from napari_credible.samplers.ddrm import Ddrm as Ddrm
+    from napari_credible.samplers.given import Restorer as Restorer
+    from napari_credible.samplers.given import walk_given as walk_given
+    from napari_credible.samplers.kadkhodaie import Kadkhodaie as Kadkhodaie
+    from napari_credible.samplers.mmps import Mmps as Mmps
+    from napari_credible.samplers.snips import Snips as Snips
 
 SAMPLERS: dict[str, type[Any]] = {
     kind.kind: kind for kind in (Corrected, Multistep, Covariance, Ancestral, Langevin)
@@ -24,6 +34,24 @@ ABOUT = {
     "ancestral": "first order, 256 evaluations; too sure with few",
     "langevin": "the lecture's, not exact: 821 evaluations, mean pulled up to 3 % toward the data",
 }
+# Of P(x | y) where y = H x + n.
+ABOUT_RESTORERS = {
+    "mmps": "draws: exact on Gaussian priors, any operator, any noise",
+    "snips": "draws: the lecture's Langevin in the singular basis, 1001 evaluations",
+    "ddrm": "a fast restorer, 20 evaluations; its spread is NOT calibrated",
+    "ks": "draws for noise-free data; its spread is NOT calibrated",
+}
+# These bring torch, and load on first use.
+__getattr__, _, _ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "ddrm": ["Ddrm"],
+        "given": ["Restorer", "walk_given"],
+        "kadkhodaie": ["Kadkhodaie"],
+        "mmps": ["Mmps"],
+        "snips": ["Snips"],
+    },
+)
 
 
 def sampler_of(asked: Any) -> Sampler:
@@ -40,17 +68,8 @@ def sampler_of(asked: Any) -> Sampler:
     ValueError
         One sentence, for an unknown name or number.
     """
-    if isinstance(asked, str):
-        name, _, number = asked.partition(":")
-        kind = _known(name)
-        if not number:
-            return kind()  # type: ignore[no-any-return]
-        if not number.isdigit():
-            raise ValueError(f"sampler is {asked!r}; write {name} or {name}:NUMBER")
-        return _made(kind, {fields(kind)[0].name: int(number)})
-    if isinstance(asked, dict):
-        numbers = dict(asked)
-        return _made(_known(str(numbers.pop("kind", ""))), numbers)
+    if isinstance(asked, (str, dict)):
+        return made_of(asked, SAMPLERS, "sampler")  # type: ignore[no-any-return]
     if isinstance(asked, Sampler):
         return asked
     raise ValueError(f"sampler is {asked!r}; give one of {', '.join(SAMPLERS)}")
@@ -58,31 +77,4 @@ def sampler_of(asked: Any) -> Sampler:
 
 def spelled(sampler: Any) -> str | dict[str, Any]:
     """Return what :func:`sampler_of` makes the sampler from: its name where all is as usual."""
-    kind = type(sampler)
-    if SAMPLERS.get(getattr(kind, "kind", "")) is not kind:
-        return f"custom:{kind.__qualname__}"
-    if sampler == kind():
-        return str(kind.kind)
-    first = fields(kind)[0].name
-    if sampler == _made(kind, {first: getattr(sampler, first)}):
-        return f"{kind.kind}:{getattr(sampler, first)}"
-    return {"kind": kind.kind, **asdict(sampler)}
-
-
-def _known(name: str) -> type[Any]:
-    if name not in SAMPLERS:
-        raise ValueError(f"there is no sampler {name!r}; give one of {', '.join(SAMPLERS)}")
-    return SAMPLERS[name]
-
-
-def _made(kind: type[Any], numbers: dict[str, Any]) -> Sampler:
-    from napari_credible.knob import knobs
-
-    declared = knobs(kind)
-    unknown = sorted(set(numbers) - set(declared))
-    if unknown:
-        raise ValueError(
-            f"sampler {kind.kind} has no {', '.join(unknown)}; it has {', '.join(declared)}"
-        )
-    made: Sampler = kind(**numbers)
-    return made
+    return spelled_in(sampler, SAMPLERS, "sampler")

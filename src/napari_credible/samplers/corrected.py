@@ -79,10 +79,16 @@ class Corrected(Checked):
         """Go one level down, denoise, and correct by what the denoiser answered."""
         levels, g, h = TABLES[self.evaluations]
         level = state.level_before * levels[number + 1]
-        predicted = moved(state, state.clean, level, noise())
-        answer = denoise(predicted, level)
-        news = answer - state.clean
-        return State(
-            predicted + g[number] * news, level, answer + h[number] * news,
-            level_before=state.level_before,
-        )  # fmt: skip
+        weights = g[number], h[number]
+        return answered(state, level, weights, denoise, noise)
+
+
+def answered(
+    state: State, level: float, weights: tuple[float, float], denoise: Denoise, noise: Noise
+) -> State:
+    """Return the state at a lower level: predicted, denoised, corrected by (g, h)."""
+    g, h = weights
+    predicted = moved(state, state.clean, level, noise())
+    answer = denoise(predicted, level)
+    news = answer - state.clean
+    return State(predicted + g * news, level, answer + h * news, level_before=state.level_before)

@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_credible.jvp import with_slope
+
 
 @dataclass(frozen=True)
 class PriorCheck:
@@ -84,8 +86,8 @@ def _seen(
     """
     noisy = clean + sigma * torch.randn(clean.shape, generator=rng)
     u, v = (torch.randint(0, 2, clean.shape, generator=rng) * 2.0 - 1 for _ in range(2))
-    estimate, along_v = _with_slope(denoiser, noisy, sigma, v)
-    _, along_u = _with_slope(denoiser, noisy, sigma, u)
+    estimate, along_v = with_slope(denoiser, noisy, sigma, v)
+    _, along_u = with_slope(denoiser, noisy, sigma, u)
     uv, vu = float((u * along_v).sum()), float((v * along_u).sum())
     trace = float((v * along_v).sum() + (u * along_u).sum()) / 2
     return (
@@ -96,10 +98,3 @@ def _seen(
         (uv**2 + vu**2) / 2,
         float(clean.numel()),
     )
-
-
-def _with_slope(
-    denoiser: Callable[..., Any], noisy: Tensor, sigma: float, direction: Tensor
-) -> tuple[Tensor, Tensor]:
-    found = torch.func.jvp(lambda x: denoiser(x, sigma), (noisy,), (direction,))
-    return found[0], found[1]

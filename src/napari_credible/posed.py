@@ -1,0 +1,207 @@
+"""One plane of data as a problem: what is seen, its noise, the range of its image, D for that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_credible import geometry
+from napari_credible.channel import filled, models_of
+from napari_credible.colours import Opponent, opponent_ranges
+from napari_credible.drawing import Tiled
+from napari_credible.flags import Flag
+from napari_credible.io.image import Image
+from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.noise.saturation import saturation_level
+from napari_credible.operators import Bayer, Mask, Operator
+from napari_credible.plan import Plan
+from napari_credible.problem import Problem
+from napari_credible.recipe import Recipe
+from napari_credible.solvers import Pnp, solve
+
+Model = Gaussian | PoissonGaussian
+Denoise = Callable[..., Any]
+# The range of an image: quantiles of what the data say.
+_LOW, _HIGH = 0.001, 0.999
+# Pixels over which counts are smoothed for a first variance, and images found for better ones.
+_FIRST, _PASSES = 2.0, 2
+_PILOT = Pnp(evaluations=8)
+# H takes a constant image for a constant, to this.
+_CONSTANT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A plane's problem.
+
+    Attributes
+    ----------
+    problem : Problem
+        Of the light above the offset.
+    denoise : callable
+        D for the image's range, in tiles.
+    offset, lowest : float
+        What is added to the image, and below which it cannot lie.
+    flag : ndarray of uint8, shape of the data
+        Doubts that their values raise.
+    """
+
+    problem: Problem
+    denoise: Denoise
+    offset: float
+    lowest: float
+    flag: NDArray[np.uint8]
+
+
+def posed(
+    plane: NDArray[np.float64],
+    operator: Operator,
+    model: Model | None,
+    denoiser: Denoise,
+    todo: Plan,
+) -> Generator[str, None, Posed]:
+    """Return the problem of a plane, saying on the way what is done.
+
+    The variance of photon counts is the model's at H of an image that plug-and-play finds, twice.
+
+    Parameters
+    ----------
+    plane : ndarray, shape (*data)
+        The data.
+    operator : Operator
+        H.
+    model : NoiseModel or None
+        None: the data have no noise.
+    denoiser : callable
+        On its device, not yet fitted to a range.
+    todo : Plan
+        Tiles and device.
+    """
+    operator, flag = usable(operator, plane)
+    counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
+    offset = getattr(model, "offset", 0.0)
+    low, high = _range(operator, counts - offset, model, counts)
+    denoise = _fitting(denoiser, operator, todo, low, high)
+
+    def problem(variance: Any) -> Problem:
+        data, level = (
+            torch.from_numpy(np.asarray(a, dtype=np.float32)).to(todo.device)
+            for a in (counts - offset, np.sqrt(variance))
+        )
+        return Problem.of(operator, data, level, low, high)
+
+    variance: Any = np.zeros(())
+    if isinstance(model, Gaussian):
+        variance = np.square(np.asarray(model.sigma, dtype=np.float64))
+    elif model is not None:
+        variance = model.variance(_smooth(counts, geometry.pictured(operator)))
+        for _ in range(_PASSES):
+            yield "finding the noise level"
+            light = _light(problem(variance), denoise)
+            variance = model.variance(light + offset)
+    constant = geometry.keeps_constants(operator, plane.shape, _CONSTANT)
+    back = float(np.mean(offset)) if constant else 0.0
+    lowest = back if isinstance(model, PoissonGaussian) else -np.inf
+    return Posed(problem(variance), denoise, back, lowest, flag)
+
+
+def _light(problem: Problem, denoise: Denoise) -> NDArray[np.float64]:
+    """Return H of a first image."""
+    with torch.no_grad():
+        for now, _ in solve(_PILOT, denoise, problem):
+            found = problem.forward(now.x)[0]
+    return np.asarray(found.cpu().numpy(), dtype=np.float64)
+
+
+def _fitting(denoiser: Denoise, operator: Operator, todo: Plan, low: float, high: float) -> Denoise:
+    """Return D for the image's range, in tiles, and for three colours where there are."""
+
+    def fitted(ends: tuple[float, float]) -> Denoise:
+        fit = getattr(denoiser, "fitted", None)
+        return Tiled(denoiser if fit is None else fit(*ends), todo.grid)
+
+    if operator.image_ndim == 3:
+        return Opponent([fitted(ends) for ends in opponent_ranges(low, high)])
+    return fitted((low, high))
+
+
+def _range(
+    operator: Operator, data: NDArray[np.float64], model: Any, counts: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return between which values most of the image lies, at least the noise apart."""
+    if geometry.pictured(operator):
+        values = data[operator.observed(data.shape)]
+    else:
+        values = geometry.back_projected(operator, data)
+    low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
+    noise = 0.0 if model is None else float(np.sqrt(model.variance(counts).mean()))
+    return low, max(high, low + max(noise, 1e-12))
+
+
+def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, NDArray[np.uint8]]:
+    """Return H without the data that are saturated or not finite, and the flags of the data.
+
+    Raises
+    ------
+    ValueError
+        Where nothing is left.
+    """
+    finite = np.isfinite(plane)
+    flag = np.where(finite, np.uint8(0), np.uint8(Flag.NOT_FINITE))
+    if geometry.pictured(operator):
+        limit = saturation_level(np.where(finite, plane, 0)[None])
+        if limit is not None:
+            flag[finite & (plane >= limit)] |= np.uint8(Flag.SATURATED)
+    seen = operator.observed(plane.shape)
+    if not (seen & (flag == 0)).any():
+        raise ValueError(
+            "no pixel that the operator looks at is a finite, unsaturated number; look at the "
+            "data and at the mask"
+        )
+    bad = (flag > 0) & seen
+    return (Mask(~bad) @ operator if bad.any() else operator), flag
+
+
+def measured(recipe: Recipe, image: Image, operator: Operator) -> list[Model]:
+    """Return the noise models that are given, or measured where the data are a picture.
+
+    Raises
+    ------
+    ValueError
+        Where they are not, and no noise is given.
+    """
+    if recipe.noise is not None:
+        return models_of(recipe, image.channels())
+    if not geometry.pictured(operator):
+        raise ValueError(
+            f"the data of {operator} are no picture whose noise can be measured; give noise=..., "
+            "such as Gaussian(sigma)"
+        )
+    channels = [_looked_at(channel, operator) for channel in image.channels()]
+    return models_of(recipe, channels)
+
+
+def _looked_at(channel: Image, operator: Operator) -> Image:
+    """Return a channel with NaN where nothing is seen, and of a mosaic one colour."""
+    array = channel.array
+    seen = operator.observed(array.shape[-2:])
+    if not seen.all():
+        array = np.where(seen, np.asarray(array, dtype=np.float64), np.nan)
+    if any(isinstance(part, Bayer) for part in geometry.parts(operator)):
+        array = array[..., ::2, ::2]
+    return channel.with_array(array)
+
+
+def _smooth(counts: NDArray[np.float64], picture: bool) -> NDArray[np.float64]:
+    """Return counts without most of their noise; of no picture, what they are on average."""
+    from scipy.ndimage import gaussian_filter
+
+    if not picture:
+        return np.full(counts.shape, counts.mean())
+    found: NDArray[np.float64] = gaussian_filter(counts, _FIRST, mode="nearest")
+    return found

@@ -1,0 +1,282 @@
+"""Images from y = H x + noise: plane by plane, one image or many draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_credible import citations, geometry
+from napari_credible.drawing import Kept, Noise
+from napari_credible.io.image import Image
+from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.operators import Operator, pixel_size
+from napari_credible.plan import Plan, named_operator, named_sampler, placed, plan
+from napari_credible.planes import Progress
+from napari_credible.posed import Posed, measured, posed
+from napari_credible.posterior import Posterior
+from napari_credible.recipe import Recipe
+from napari_credible.restorers import draws
+from napari_credible.result import Result
+from napari_credible.samplers import Kadkhodaie, Restorer, walk_given
+from napari_credible.solvers import Passed, Solver, solve
+from napari_credible.stopping import Stopped, pause, stoppable
+from napari_credible.streamed import Streamed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Model = Gaussian | PoissonGaussian
+Denoise = Callable[..., Any]
+T = TypeVar("T")
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Restoring:
+    """What is restored, from what, and how.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Seed, draws, level, threshold, what is kept.
+    method : Restorer or Solver
+        Who draws, or who finds one image.
+    operator : Operator
+        H.
+    denoiser : callable
+        On its device.
+    todo : Plan
+        Tiles, device, draws at once.
+    image : Image
+        The data.
+    models : sequence of NoiseModel
+        Of each channel; none for data without noise.
+    stop : callable, optional
+        Asked often; True ends the run with the draws that are done.
+    """
+
+    recipe: Recipe
+    method: Restorer | Solver
+    operator: Operator
+    denoiser: Denoise
+    todo: Plan
+    image: Image
+    models: Sequence[Model]
+    stop: Callable[[], bool] | None
+    flags: dict[tuple[int, ...], NDArray[np.uint8]] = field(default_factory=dict)
+    history: list[Passed] = field(default_factory=list)
+    _ready: dict[tuple[int, ...], Posed] = field(default_factory=dict)
+
+    @property
+    def frame(self) -> Image:
+        """The result's axes, scale, units and header, without pixels."""
+        return geometry.frame(self.operator, self.image)
+
+    def estimate(self) -> Generator[Progress, None, Array]:
+        """Find one image of each plane.
+
+        Raises
+        ------
+        Stopped
+            Where it is asked to stop.
+        """
+        found = yield from self._all(self._found, 1)
+        whole: Array = self._back(found[0])
+        return whole
+
+    def draws(self) -> Generator[Progress, None, Posterior | Streamed]:
+        """Draw, a few images at once; asked to stop, return what is done.
+
+        Raises
+        ------
+        Stopped
+            Where it is asked before there are two draws.
+        """
+        kept, done = self._keeper(), 0
+        together = 1 if isinstance(self.method, Kadkhodaie) else self.todo.together
+        try:
+            while done < self.recipe.n_draws:
+                count = min(together, self.recipe.n_draws - done)
+                several = yield from self._all(self._drawn, count, done, kept)
+                for draw in several:
+                    kept.add(self._back(draw))
+                done += count
+        except Stopped:
+            if kept.n_draws < 2:
+                raise
+        posterior: Posterior | Streamed = kept.posterior()
+        return posterior
+
+    def whole_flags(self) -> NDArray[np.uint8]:
+        """Return the doubts of the data's pixels, where the image has the same pixels, else 0."""
+        shape = self._shape()
+        flags = np.zeros(shape, dtype=np.uint8)
+        for (number, *place), flag in self.flags.items():
+            if flag.shape == shape[-2:]:
+                flags[(number, *place)] = flag
+        found: NDArray[np.uint8] = self._back(flags)
+        return found
+
+    def _planes(self) -> Any:
+        """Return the data, channels first, opacity left out."""
+        opaque = self.image.opaque()
+        return opaque.ordered() if opaque.channel_axis else opaque.ordered()[None]
+
+    def _shape(self) -> tuple[int, ...]:
+        """Return the shape of the result, channels first."""
+        planes = self._planes().shape
+        image = self.operator.image_shape(planes[-2:])
+        return (*planes[:-2], *image) if len(image) == 2 else (3, *planes[1:-2], *image[1:])
+
+    def _back(self, array: NDArray[Any]) -> Any:
+        frame = self.frame
+        ordered = frame.ordered().shape
+        return frame.back(array.reshape(ordered))
+
+    def _keeper(self) -> Any:
+        recipe, shape = self.recipe, self.frame.shape
+        if recipe.keep == "draws":
+            return Kept(shape, recipe.n_draws, -np.inf, recipe.widen)
+        return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, widen=recipe.widen)
+
+    def _all(
+        self, each: Callable[..., Any], count: int, done: int = 0, kept: Any = None
+    ) -> Generator[Progress, None, Array]:
+        """Return ``count`` images of all planes, channels first."""
+        planes = self._planes()
+        found = np.empty((count, *self._shape()), dtype=np.float32)
+        places = list(np.ndindex(planes.shape[:-2]))
+        share = self.method.evaluations * count
+        for number, here in enumerate(places):
+            before = (done * len(places) + number * count) * self.method.evaluations
+            now = yield from self._posed(here, before)
+            self.flags[here] = now.flag
+            x = yield from each(now, here, (before, share, done, count, kept))
+            light = np.maximum(x.cpu().numpy() + now.offset, now.lowest)
+            where = (slice(None), slice(None), *here[1:]) if x.shape[1] == 3 else (
+                slice(None), *here
+            )  # fmt: skip
+            found[where] = light if x.shape[1] == 3 else light[:, 0]
+        return found
+
+    def _found(
+        self, given: Posed, here: tuple[int, ...], about: Any
+    ) -> Generator[Progress, None, Tensor]:
+        assert isinstance(self.method, Solver)
+        before = about[0]
+        x = given.problem.flat()
+        going = solve(self.method, given.denoise, given.problem)
+        for number, (now, passed) in enumerate(self._watched(going)):
+            yield Progress(before + number, self.todo.calls, "solving")
+            self.history.extend([passed] if passed else [])
+            x = now.x
+        return x
+
+    def _drawn(
+        self, given: Posed, here: tuple[int, ...], about: Any
+    ) -> Generator[Progress, None, Tensor]:
+        assert isinstance(self.method, Restorer)
+        before, share, done, count, kept = about
+        plane = int(np.ravel_multi_index(here[1:], self._planes().shape[1:-2])) if here[1:] else 0
+        seeds = [(self.recipe.seed, here[0], plane, k) for k in range(done, done + count)]
+        noise = Noise(seeds, given.problem.flat())
+        steps = self.method.steps(given.problem) + 1
+        so_far = kept.posterior() if kept.n_draws > 1 else None
+        clean = given.problem.flat()
+        going = walk_given(self.method, given.denoise, given.problem, noise)
+        for number, state in enumerate(self._watched(going)):
+            doing = before + share * (number + 1) // steps
+            yield Progress(doing, self.todo.calls, "drawing", so_far)
+            clean = state.clean
+        return clean
+
+    def _watched(self, going: Iterator[T]) -> Iterator[T]:
+        """Yield what an iterator yields, without recording derivatives; stop where asked."""
+        import torch
+
+        while True:
+            with torch.no_grad(), stoppable(self.stop):
+                pause()
+                item = next(going, None)
+            if item is None:
+                return
+            yield item
+
+    def _posed(self, here: tuple[int, ...], before: int) -> Generator[Progress, None, Posed]:
+        """Return the problem of a plane; made once."""
+        if here not in self._ready:
+            plane = np.asarray(self._planes()[here], dtype=np.float64)
+            model = self.models[here[0]] if self.models else None
+            going = posed(plane, self.operator, model, self.denoiser, self.todo)
+            while True:
+                with stoppable(self.stop):
+                    pause()
+                    try:
+                        doing = next(going)
+                    except StopIteration as end:
+                        self._ready[here] = end.value
+                        break
+                yield Progress(before, self.todo.calls, doing)
+        return self._ready[here]
+
+
+def restored(
+    recipe: Recipe,
+    image: Image,
+    denoiser: Denoise,
+    method: Restorer | Solver | None = None,
+    operator: Operator | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[Progress, None, Result]:
+    """Run a recipe whose method is ``restore``, yielding at each step.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What is asked.
+    image : Image
+        The data.
+    denoiser : callable
+        Loaded, on whatever device.
+    method, operator : optional
+        The caller's own, in place of those that the recipe names.
+    stop : callable, optional
+        Asked often.
+    """
+    method = method or named_sampler(recipe)
+    operator = _for_pixels(operator or named_operator(recipe), image)
+    todo = plan(recipe, image, denoiser, method, operator)
+    exact = isinstance(method, Kadkhodaie)
+    yield Progress(0, todo.calls, "measuring the noise")
+    with stoppable(stop):
+        models = [] if exact else measured(recipe, image, operator)
+    going = Restoring(recipe, method, operator, placed(denoiser, todo), todo, image, models, stop)
+    posterior = None
+    if draws(method):
+        posterior = yield from going.draws()
+        estimate = posterior.mean
+    else:
+        estimate = yield from going.estimate()
+    used = None if exact else tuple(models) if image.channel_axis else models[0]
+    return Result(
+        estimate=estimate,
+        flags=going.whole_flags(),
+        recipe=recipe.replace(noise=used),
+        noise=tuple(models),
+        source=going.frame,
+        weights=getattr(getattr(denoiser, "card", None), "sha256", ""),
+        citations=citations.of(models, recipe.denoiser, method.kind),
+        posterior=posterior,
+        translate=geometry.translate(operator, image),
+        history=tuple(going.history),
+    )
+
+
+def _for_pixels(operator: Operator, image: Image) -> Operator:
+    """Return the operator for the size of the image's pixels, where that is known."""
+    known = pixel_size(image)
+    return operator if known is None else operator.for_pixels(*known)

@@ -1,0 +1,78 @@
+r"""Regularisation by denoising: the prior's gradient is the denoiser's residual.
+
+.. math:: E(x) = \tfrac12 |W^{1/2}(Hx - y)|^2 + \tfrac\lambda2 x^T (x - D(x, \sigma_d)), \qquad
+          \nabla E = H^T W (Hx - y) + \lambda (x - D(x, \sigma_d)) .
+
+The second is the gradient of the first where D is locally homogeneous and its Jacobian symmetric;
+it is what both forms bring to zero in any case. ``fixed`` solves
+(H'WH + lambda) x = H'W y + lambda D(x), ``descent`` goes 2 / (|H'WH| + lambda) down the gradient.
+
+References
+----------
+.. [1] Y. Romano, M. Elad, P. Milanfar, "The little engine that could: regularization by denoising
+   (RED)", SIAM J. Imaging Sciences 10 (2017) 1804-1844.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+
+from napari_credible.knob import Checked, Choice, Knob
+from napari_credible.problem import Problem
+from napari_credible.solvers.protocol import (
+    Denoise,
+    Iterate,
+    first_image,
+    least_squares,
+    noise_in_image,
+)
+
+
+def _forms() -> dict[str, str]:
+    return {"fixed": "fixed point", "descent": "steepest descent"}
+
+
+@dataclass(frozen=True)
+class Red(Checked):
+    """Regularisation by denoising.
+
+    Parameters
+    ----------
+    evaluations : int
+        Of the denoiser, at most.
+    form : "fixed" or "descent"
+        How the gradient is brought to zero.
+    level : float
+        sigma_d, in units of the data's noise in the image (their level over the norm of H, at
+        least a hundredth of the range).
+    strength : float
+        lambda sigma_d^2.
+    tolerance : float
+        Ends where |x - the last x| is below this share of |x|.
+    """
+
+    kind: ClassVar[str] = "red"
+    evaluations: Annotated[int, Knob(1, 100000, "", "calls of the denoiser, at most")] = 100
+    form: Annotated[str, Choice(_forms, "how the gradient is brought to zero")] = "fixed"
+    level: Annotated[float, Knob(0, 1000, "noise", "of the denoiser", above=True)] = 1.0
+    strength: Annotated[float, Knob(0, 1e6, "", "lambda sigma_d^2", above=True)] = 1.0
+    tolerance: Annotated[float, Knob(0, 1, "", "relative change at which it ends")] = 1e-4
+
+    def start(self, problem: Problem) -> Iterate:
+        """Return a first image from the data."""
+        return first_image(problem)
+
+    def step(self, now: Iterate, number: int, denoise: Denoise, problem: Problem) -> Iterate:
+        """Denoise, and go on."""
+        sigma = self.level * noise_in_image(problem)
+        weight = self.strength / sigma**2
+        clean = denoise(now.x, sigma)
+        if self.form == "fixed":
+            x = least_squares(problem, clean, weight)
+        else:
+            steep = problem.norm**2 * float(problem.weight.max()) + weight
+            x = now.x - 2 / steep * (problem.gradient(now.x) + weight * (now.x - clean))
+        return Iterate(x, clean, torch.zeros_like(x))
