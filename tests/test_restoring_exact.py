@@ -101,17 +101,14 @@ def test_any_sampler_steps_the_denoiser_that_knows_the_data():
     given = Conditional(known.prior, known.problem, 2000, 1e-6)
     rng = torch.Generator().manual_seed(0)
     highest = 24.0
-    noise = lambda: (
-        highest
-        * torch.randn(  # noqa: E731
-            (DRAWS, 1, SIDE, SIDE), generator=rng, dtype=torch.float64
-        )
-    )
-    start = noise()
-    state = Multistep(60, lowest=0.002).start(given, start, highest)
+
+    def noise():
+        return torch.randn((DRAWS, 1, SIDE, SIDE), generator=rng, dtype=torch.float64)
+
     sampler = Multistep(60, lowest=0.002)
+    state = sampler.start(given, highest * noise(), highest)
     for number in range(sampler.steps):
-        state = sampler.step(state, number, given, lambda: noise() / highest)
+        state = sampler.step(state, number, given, noise)
     assert max(surprises(state.clean, known).values()) < 4
 
 
@@ -264,7 +261,7 @@ def test_ddrm_keeps_noise_free_data_to_float_precision():
 
 
 def test_ddrms_variance_deficit_is_what_is_said():
-    """H = 1, prior 0.25, noise 0.2, range 1: 0.38 of the variance, the mean pulled to 0.89 of it."""
+    """H = 1, prior 0.25, noise 0.2, range 1: 0.38 of the variance, mean pulled to 0.89."""
     prior, sigma = GaussianPrior(0.0, 0.25), 0.2
     y = torch.linspace(-1, 1, 256, dtype=torch.float64).reshape(16, 16)
     problem = Problem.of(Identity(), y, sigma, 0.0, 1.0)
