@@ -116,7 +116,7 @@ class Whitened(_Whitening):
         weight = self._weight(like)
         if self.std.ndim:
             weight = plain.data_to_spectral(weight.expand(self.data_shape(image_shape)))
-        return _weighted(plain, plain.singular_values * weight)
+        return plain.times(weight)
 
     def _weight(self, like: Tensor) -> Tensor:
         return (1 / torch.tensor(self.std)).to(like)
@@ -234,19 +234,6 @@ def autocovariance_of(noise: Any, reach: int = 3) -> np.ndarray:
     fall = 1 - np.abs(lags) / (reach + 1)
     found: np.ndarray = products[np.ix_(lags, lags)] * np.outer(fall, fall)
     return found
-
-
-def _weighted(plain: Factors, values: Tensor) -> Factors:
-    """Return the same bases with other singular values; where they are 0 nothing is seen."""
-    seen = values > 0
-    return Factors(
-        singular_values=values,
-        to_spectral=plain.to_spectral,
-        from_spectral=plain.from_spectral,
-        data_to_spectral=lambda y: torch.where(seen, plain.data_to_spectral(y), 0),
-        data_from_spectral=lambda c: plain.data_from_spectral(torch.where(seen, c, 0)),
-        pixelwise=plain.pixelwise,
-    )
 
 
 def _range(values: np.ndarray) -> str:
