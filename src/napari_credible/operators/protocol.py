@@ -144,8 +144,9 @@ class Operator:
         return hash((type(self), _parts(self)))
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{f.name}={_short(getattr(self, f.name))}" for f in _fields(self))
-        return f"{type(self).__name__}({said})"
+        told = [(f.name, getattr(self, f.name), f.default) for f in _fields(self)]
+        said = [f"{name}={_short(value)}" for name, value, usual in told if value is not usual]
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
 def kept(array: Any, dtype: Any) -> np.ndarray:
