@@ -199,6 +199,7 @@ IMAGE = np.ones((20, 33))
         (lambda: Identity()(IMAGE * 1j), "operators take real numbers"),
         (lambda: Identity()(np.ones(3)), "at least 2 dimensions"),
         (lambda: Blur.uniform(3) @ Bayer() @ Bayer(), "write the one that acts on the image last"),
+        (lambda: check_operator(np.fft.fft2), "is no operator; subclass"),
         (lambda: check_operator(Identity(), (4, 4), dtype=int), "give torch.float64"),
     ],
 )

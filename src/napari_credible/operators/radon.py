@@ -118,7 +118,7 @@ class Radon(Operator):
     def _project(self, x: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, self._margins(tuple(x.shape[-2:])))
         width = padded.shape[-1]
-        if fits(self.angles, width):
+        if fits(self.angles, width, x.device):
             forward, _ = matrices(self.angles, width, x)
             found = (forward @ padded.reshape(-1, width**2).T).T
             return found.reshape(*x.shape[:-2], len(self.angles), width).mT
@@ -129,7 +129,7 @@ class Radon(Operator):
 
     def _smear(self, y: Tensor, shape: Shape) -> Tensor:
         width = y.shape[-2]
-        if fits(self.angles, width):
+        if fits(self.angles, width, y.device):
             _, backward = matrices(self.angles, width, y)
             image = (backward @ y.mT.reshape(-1, width * len(self.angles)).T).T
             image = image.reshape(-1, width, width)
@@ -154,9 +154,8 @@ class Radon(Operator):
         """Return where each pixel of the turned images comes from, some angles at a time."""
         width = images.shape[-1]
         at_once = max(1, _AT_ONCE // images.numel())
-        like = images.new_zeros((), dtype=torch.float64)
-        angles = torch.split(torch.deg2rad(torch.tensor(self.angles).to(like)), at_once)
-        return [_grid(some, width).to(images.dtype) for some in angles]
+        angles = torch.split(torch.deg2rad(torch.tensor(self.angles)), at_once)
+        return [_grid(some, width).to(images) for some in angles]
 
 
 def _grid(angles: Tensor, width: int) -> Tensor:

@@ -16,9 +16,9 @@ _PER_PIXEL = 2
 _MOST = 2**25
 
 
-def fits(angles: np.ndarray, width: int) -> bool:
-    """Return whether the matrix of images (width, width) is small enough to be kept."""
-    return _PER_PIXEL * len(angles) * width**2 <= _MOST
+def fits(angles: np.ndarray, width: int, device: torch.device) -> bool:
+    """Return whether the matrix of images (width, width) is small enough to be kept there."""
+    return device.type in ("cpu", "cuda") and _PER_PIXEL * len(angles) * width**2 <= _MOST
 
 
 def matrices(angles: np.ndarray, width: int, like: Tensor) -> tuple[Tensor, Tensor]:

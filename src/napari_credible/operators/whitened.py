@@ -167,7 +167,7 @@ class Decorrelated(_Whitening):
 
     def whiten(self, data: Tensor) -> Tensor:
         """Return the data with each frequency divided by the noise's amplitude."""
-        return filtered(data, self._gain(tuple(data.shape[-2:]), data).to(data))
+        return filtered(data, self._gain(tuple(data.shape[-2:])).to(data))
 
     def data_shape(self, image_shape: Shape) -> Shape:
         """Return the shape of the data."""
@@ -182,19 +182,18 @@ class Decorrelated(_Whitening):
     def factors(self, image_shape: Shape, like: Tensor) -> Factors | None:
         """Return those of one filter where H is a circular blur or the identity; else None."""
         shape = tuple(image_shape)
-        double = like.new_zeros((), dtype=torch.float64)
         if isinstance(self.operator, Identity):
-            return circulant_factors(self._gain(shape, double) + 0j, shape, like)
+            return circulant_factors(self._gain(shape) + 0j, shape, like)
         if isinstance(self.operator, Blur) and self.operator.boundary == "circular":
-            response = self.operator.response(shape, double) * self._gain(shape, double)
+            response = self.operator.response(shape, torch.zeros((), dtype=torch.float64))
+            response = response * self._gain(shape)
             return circulant_factors(response, shape, like)
         return None
 
-    def _gain(self, shape: Shape, like: Tensor) -> Tensor:
-        """Return 1 / the amplitude of the noise at each frequency (rfft2), float64."""
+    def _gain(self, shape: Shape) -> Tensor:
+        """Return 1 / the amplitude of the noise at each frequency (rfft2), float64, processor."""
         lags = Blur(self.autocovariance, normalise=False)
-        double = like.new_zeros((), dtype=torch.float64)
-        power = lags.response(lags.data_shape(shape), double).real
+        power = lags.response(lags.data_shape(shape), torch.zeros((), dtype=torch.float64)).real
         if not bool((power > 1e-9 * power.max()).all()):
             raise ValueError(
                 f"no noise has this autocovariance: the power of some frequency is "
