@@ -15,6 +15,8 @@ from napari_credible.operators.protocol import Factors as Factors
 from napari_credible.operators.protocol import Operator as Operator
 from napari_credible.operators.psf_image import pixel_size as pixel_size
 from napari_credible.operators.psf_image import psf_blur as psf_blur
+from napari_credible.operators.psf_stars import StarPsf as StarPsf
+from napari_credible.operators.psf_stars import psf_from_stars as psf_from_stars
 from napari_credible.operators.radon import Radon as Radon
 from napari_credible.operators.sensing import CompressedSensing as CompressedSensing
 from napari_credible.operators.spelling import ABOUT as ABOUT
