@@ -20,28 +20,28 @@ from matplotlib import pyplot
 MARGIN = 0.003
 
 
-def cells(data: Path):
+def cells(data: Path, side: int) -> tuple[np.ndarray, Blur]:
     """Return a square of the brightest plane of a Golgi stack, and its PSF."""
     stack = nc.read(data / "test/microscopy/neubias_xyz_calibrated_16bit__golgi_bfa.tif")
     planes = np.asarray(stack.ordered()).reshape(-1, *stack.ordered().shape[-2:])
     plane = planes[planes.reshape(len(planes), -1).std(1).argmax()].astype(np.float64)
-    image, place = brightest(plane, 160)
+    image, place = brightest(plane, side)
     print(f"cells: rows {place[0]}, columns {place[1]}, pixel {stack.scale[-1]:.3g} "
           f"{stack.axis_units[-1]}")  # fmt: skip
     return image, Blur.gaussian(1.3, "valid")
 
 
-def stars(data: Path):
+def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
     """Return a square of a telescope's frame, and the PSF that its stars show."""
-    frame = nc.read(data / "test/astronomy/m67_palomar.fits")
+    frame = nc.read(data / "test/astronomy/ntt_emmi_field.fits")
     whole = np.asarray(frame.array, dtype=np.float64)
-    found = nc.operators.psf_from_stars(whole, size=15)
-    image, place = brightest(whole, 160)
+    found = nc.operators.psf_from_stars(whole, size=11)
+    image, place = brightest(whole, side)
     print(f"stars: rows {place[0]}, columns {place[1]}, {found}")
     return image, Blur(np.clip(found.psf, 0, None), "valid")
 
 
-def brightest(plane, side: int):
+def brightest(plane: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the square with the most structure, and where it is."""
     rows, columns = (range(0, n - side + 1, side // 2) for n in plane.shape)
     squares = {(r, c): plane[r : r + side, c : c + side] for r in rows for c in columns}
@@ -49,7 +49,7 @@ def brightest(plane, side: int):
     return squares[place], place
 
 
-def drawn(name: str, image, operator, asked) -> None:
+def drawn(name: str, image: np.ndarray, operator: Blur, asked: argparse.Namespace) -> None:
     """Restore, and write one picture."""
     result = nc.restore(image, operator, denoiser=asked.denoiser, n_draws=asked.draws)
     posterior = result.posterior
@@ -85,9 +85,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--denoiser", default="unet_fast")
     parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--side", type=int, default=160)
     asked = parser.parse_args()
     for name, found in (("cells", cells), ("stars", stars)):
-        drawn(name, *found(asked.data), asked)
+        drawn(name, *found(asked.data, asked.side), asked)
 
 
 if __name__ == "__main__":
