@@ -39,7 +39,8 @@ def spread(levels: Tensor, g: Tensor, h: Tensor) -> Tensor:
     x = levels[0] * basis[-1].expand(len(WIDTHS), -1)
     d = answer(levels[0]) * x
     for k in range(len(g)):
-        x, d = stepped(x, d, basis[k], lambda p, j=answer(levels[k + 1]): j * p, (levels, g, h), k)
+        here = answer(levels[k + 1])
+        x, d = stepped(x, d, basis[k], lambda p, j=here: j * p, (levels, g, h), k)
     return d.square().sum(1).sqrt() / WIDTHS
 
 
