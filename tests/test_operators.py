@@ -71,6 +71,10 @@ TABLE = [
     (Downsample(2) @ Blur.uniform(3), (8, 10), False),
     (Blur.uniform(3, "valid") @ Mask(mask(8, 10)), (8, 10), False),
     (Identity() @ Blur.uniform(3), (8, 10), True),
+    (Mask(mask(4, 5)) @ Downsample(2), (8, 10), True),
+    (Mask(mask(7, 10)) @ Mask(~mask(10, 7).T | mask(7, 10)), (7, 10), True),
+    (Mask(mask(5, 6)) @ Bayer(), (3, 5, 6), True),
+    (Mask(mask(8, 10)) @ Blur.uniform(3), (8, 10), False),
     (Whitened(Blur.uniform(3), 0.3), (8, 7), True),
     (Whitened(Blur.uniform(3), levels(8, 7)), (8, 7), False),
     (Whitened(Mask(mask(8, 7)), levels(8, 7)), (8, 7), True),
@@ -243,7 +247,12 @@ def test_hidden_data_are_never_looked_at():
     seen = mask(9, 8)
     image = RNG.standard_normal((9, 8))
     data = np.where(seen, image, np.nan)
-    for operator in (Mask(seen), Whitened(Identity(), np.where(seen, 2, np.inf))):
+    half = np.arange(72).reshape(9, 8) % 2 > 0
+    for operator in (
+        Mask(seen),
+        Whitened(Identity(), np.where(seen, 2, np.inf)),
+        Mask(seen | half) @ Mask(seen | ~half),
+    ):
         assert (operator.observed((9, 8)) == seen).all()
         back = operator.adjoint(data)
         assert np.isfinite(back).all()

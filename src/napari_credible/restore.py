@@ -35,7 +35,7 @@ def restore(
     Parameters
     ----------
     image : numpy or dask array, shape (..., Y, X), or Image
-        The data y: frames, or for Radon sinograms (angles, detectors), or measurements. Each
+        The data y: frames, or for Radon sinograms (detectors, angles), or measurements. Each
         plane is restored by itself. What is not finite or saturated is not looked at.
     operator : Operator, str or mapping
         H: one of ``nc.operators``, or as on the command line, such as ``"blur:psf.tif"``.

@@ -51,6 +51,10 @@ def array_of(place: str, read: Read | None = None) -> Any:
             separator = "," if path.suffix.lower() == ".csv" else None
             return np.loadtxt(path, delimiter=separator, ndmin=1)
         return _picture(path) if read is None else read(name)
+    except ImportError:
+        raise ValueError(
+            f"{name} needs astropy to be read: pip install 'napari-credible[fits]'"
+        ) from None
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(f"{name} cannot be read: {str(error).splitlines()[0]}") from None
 

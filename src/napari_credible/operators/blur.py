@@ -114,7 +114,8 @@ class Blur(Operator):
         if self.boundary != "circular":
             return None
         self._check_fits(image_shape)
-        response = self.response(tuple(image_shape), like.new_zeros((), dtype=torch.float64))
+        # In float64 on the processor: some graphics cards have no such numbers.
+        response = self.response(tuple(image_shape), torch.zeros((), dtype=torch.float64))
         return circulant_factors(response, tuple(image_shape), like)
 
     def for_pixels(self, pixel: tuple[float, float], unit: str) -> Blur:

@@ -75,8 +75,7 @@ def check_operator(
     Parameters
     ----------
     operator : Operator
-        Any object with ``operator(image)``, ``adjoint``, ``data_shape``, ``image_shape``,
-        ``observed`` and ``factors``: see :class:`napari_credible.operators.Operator`.
+        A subclass of :class:`napari_credible.operators.Operator`.
     image_shape : tuple of int, optional
         Of one image; None takes the operator's only one, or the first square that fits it.
     seed : int
@@ -107,6 +106,10 @@ def check_operator(
     ValueError: the adjoint is not the operator's: <Hx, y> and <x, H'y> differ by 22 % of \
 |Hx| |y|; leave transpose out and it is derived from apply
     """
+    if not isinstance(operator, Operator):
+        raise ValueError(
+            f"{operator!r} is no operator; subclass nc.operators.Operator and write apply(x)"
+        )
     shape = _shape_for(operator) if image_shape is None else tuple(image_shape)
     bar = _ALLOWED.get(dtype)
     if bar is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from napari_credible.operators.identity import Identity
+from napari_credible.operators.mask import Mask
 from napari_credible.operators.protocol import Factors, Operator, Shape
 
 
@@ -71,8 +73,11 @@ class Compose(Operator):
         return fixed if between is None else self.first.image_shape(between)
 
     def observed(self, data_shape: Shape) -> np.ndarray:
-        """Return which data H1 looks at."""
-        return self.last.observed(data_shape)
+        """Return which data H1 looks at, and H2 too where they are the same pixels."""
+        seen = self.last.observed(data_shape)
+        if isinstance(self.last, (Identity, Mask)):
+            seen = seen & self.first.observed(data_shape)
+        return seen
 
     def for_pixels(self, pixel: tuple[float, float], unit: str) -> Compose:
         """Return both for the pixels that they see."""
@@ -80,8 +85,16 @@ class Compose(Operator):
         return Compose(self.last.for_pixels(between, unit), self.first.for_pixels(pixel, unit))
 
     def factors(self, image_shape: Shape, like: Tensor) -> Factors | None:
-        """Return the other's factors where one is the identity; else there are none."""
-        for one, other in ((self.first, self.last), (self.last, self.first)):
-            if isinstance(one, Identity):
-                return other.factors(image_shape, like)
-        return None
+        """Return factors where one of both is the identity, or H1 a mask of H2's coordinates.
+
+        None otherwise.
+        """
+        if isinstance(self.first, Identity):
+            return self.last.factors(image_shape, like)
+        found = self.first.factors(image_shape, like)
+        if isinstance(self.last, Identity) or found is None:
+            return found
+        if not (found.pixelwise and isinstance(self.last, Mask)):
+            return None
+        seen = torch.tensor(self.last.observed(self.data_shape(image_shape)), device=like.device)
+        return found.times(found.data_to_spectral(seen.to(like.dtype)))

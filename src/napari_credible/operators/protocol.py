@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,6 +41,20 @@ class Factors:
     data_to_spectral: Callable[[Tensor], Tensor]
     data_from_spectral: Callable[[Tensor], Tensor]
     pixelwise: bool = False
+
+    def times(self, weight: Tensor) -> Factors:
+        """Return the same bases with the singular values times ``weight``, shape (n,), >= 0.
+
+        Where they become 0 nothing is seen any more.
+        """
+        values = self.singular_values * weight
+        seen = values > 0
+        return replace(
+            self,
+            singular_values=values,
+            data_to_spectral=lambda y: torch.where(seen, self.data_to_spectral(y), 0),
+            data_from_spectral=lambda c: self.data_from_spectral(torch.where(seen, c, 0)),
+        )
 
 
 class Operator:
@@ -130,8 +144,9 @@ class Operator:
         return hash((type(self), _parts(self)))
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{f.name}={_short(getattr(self, f.name))}" for f in _fields(self))
-        return f"{type(self).__name__}({said})"
+        told = [(f.name, getattr(self, f.name), f.default) for f in _fields(self)]
+        said = [f"{name}={_short(value)}" for name, value, usual in told if value is not usual]
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
 def kept(array: Any, dtype: Any) -> np.ndarray:

@@ -125,7 +125,10 @@ def resampled(psf: np.ndarray, size: Size) -> np.ndarray:
     within 3 %. Where the PSF is nowhere negative, what the spline makes negative becomes 0.
     """
     found: np.ndarray = _along(_along(psf, size[0]).T, size[1]).T
-    return found.clip(min=0) if psf.min() >= 0 else found
+    if psf.min() >= 0:
+        found = found.clip(min=0)
+    kept: np.ndarray = found * (psf.sum() / found.sum())
+    return kept
 
 
 def _along(psf: np.ndarray, size: float) -> np.ndarray:

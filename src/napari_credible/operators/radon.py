@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_credible.operators.pairing import paired
 from napari_credible.operators.protocol import Operator, Shape, kept
+from napari_credible.operators.radon_matrix import fits, matrices
 
 # Interpolations at once: bounds the memory to some 100 MB in float64.
 _AT_ONCE = 2**22
@@ -23,7 +24,8 @@ class Radon(Operator):
     """y = the sums of the image, turned about its centre by each angle, along its columns.
 
     The numbers are those of :func:`skimage.transform.radon`: bilinear interpolation, the axis in
-    pixel (N // 2, N // 2), data (detector, angle). The adjoint is that of exactly this map.
+    pixel (N // 2, N // 2), data (detector, angle). The adjoint is that of exactly this map. It is
+    made once as a sparse matrix, and kept, where that has less than 3e7 entries.
 
     Parameters
     ----------
@@ -116,31 +118,44 @@ class Radon(Operator):
     def _project(self, x: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, self._margins(tuple(x.shape[-2:])))
         width = padded.shape[-1]
+        if fits(self.angles, width, x.device):
+            forward, _ = matrices(self.angles, width, x)
+            found = (forward @ padded.reshape(-1, width**2).T).T
+            return found.reshape(*x.shape[:-2], len(self.angles), width).mT
         flat = padded.reshape(1, -1, width, width)
-        found = [_turned(flat, grid).sum(-2) for grid in self._grids(flat)]
+        turned = [_turned(flat, grid).sum(-2) for grid in self._grids(flat)]
         # (angle, batch, detector) to (batch, detector, angle).
-        return torch.cat(found).permute(1, 2, 0).reshape(*x.shape[:-2], width, len(self.angles))
+        return torch.cat(turned).permute(1, 2, 0).reshape(*x.shape[:-2], width, len(self.angles))
 
     def _smear(self, y: Tensor, shape: Shape) -> Tensor:
         width = y.shape[-2]
-        flat = y.reshape(-1, width, len(self.angles)).permute(2, 0, 1)
-        image = y.new_zeros((1, flat.shape[1], width, width))
-        first = 0
-        for grid in self._grids(image):
-            lines = flat[first : first + len(grid), :, None, :].expand(-1, -1, width, -1)
-            image = image + _turned_back(lines, grid)
-            first += len(grid)
+        if fits(self.angles, width, y.device):
+            _, backward = matrices(self.angles, width, y)
+            image = (backward @ y.mT.reshape(-1, width * len(self.angles)).T).T
+            image = image.reshape(-1, width, width)
+        else:
+            image = self._smeared(y.reshape(-1, width, len(self.angles)).permute(2, 0, 1))
         left, _, top, _ = self._margins(shape)
         cut = image[..., top : top + shape[0], left : left + shape[1]]
         return cut.reshape(*y.shape[:-2], *shape)
+
+    def _smeared(self, lines: Tensor) -> Tensor:
+        """Return the images of projections (angle, batch, detector), without a matrix."""
+        width = lines.shape[-1]
+        image = lines.new_zeros((1, lines.shape[1], width, width))
+        first = 0
+        for grid in self._grids(image):
+            some = lines[first : first + len(grid), :, None, :].expand(-1, -1, width, -1)
+            image = image + _turned_back(some, grid)
+            first += len(grid)
+        return image
 
     def _grids(self, images: Tensor) -> list[Tensor]:
         """Return where each pixel of the turned images comes from, some angles at a time."""
         width = images.shape[-1]
         at_once = max(1, _AT_ONCE // images.numel())
-        like = images.new_zeros((), dtype=torch.float64)
-        angles = torch.split(torch.deg2rad(torch.tensor(self.angles).to(like)), at_once)
-        return [_grid(some, width).to(images.dtype) for some in angles]
+        angles = torch.split(torch.deg2rad(torch.tensor(self.angles)), at_once)
+        return [_grid(some, width).to(images) for some in angles]
 
 
 def _grid(angles: Tensor, width: int) -> Tensor:

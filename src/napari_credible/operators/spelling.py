@@ -51,8 +51,7 @@ def operator_of(asked: Any, read: Read | None = None) -> Operator:
     Examples
     --------
     >>> operator_of("downsample:2 @ blur:uniform,3")
-    Compose(last=Downsample(factor=2), first=Blur(psf=<3 x 3 float64>, boundary='circular', \
-normalise=True))
+    Compose(last=Downsample(), first=Blur(psf=<3 x 3 float64>))
     """
     if isinstance(asked, Operator):
         return asked

@@ -13,6 +13,9 @@ _SOURCE = 5.0
 _BRIGHT = 20.0
 # A neighbour may have this share of the star's peak.
 _NEIGHBOUR = 0.05
+# A star lights its neighbours: their mean is at least this share of the peak, and each of the
+# four nearest more than a quarter of that. Cosmic rays and hot pixels do not.
+_SOFT = 0.2
 # As many of the brightest are enough.
 _MOST = 150
 # Pixels this close to the highest value of the image are suspected of being cut there.
@@ -115,7 +118,8 @@ def find_stars(
     inside = ((places >= reach) & (places < np.array(image.shape) - reach)).all(1)
     found = []
     for place, peak in zip(places[inside], peaks[inside], strict=True):
-        if image[tuple(place)] < _BRIGHT * std[tuple(place)] or spoilt[tuple(place)]:
+        bright = image[tuple(place)] >= _BRIGHT * std[tuple(place)]
+        if not bright or spoilt[tuple(place)] or not _soft(image, place):
             continue
         near = (np.abs(places - place).max(1) <= reach + 1) & (peaks > _NEIGHBOUR * peak)
         if near.sum() == 1:
@@ -123,6 +127,15 @@ def find_stars(
         if len(found) == _MOST:
             break
     return np.array(found).reshape(-1, 2)
+
+
+def _soft(image: np.ndarray, place: np.ndarray) -> bool:
+    """Return whether a peak lights the pixels around it, as the least star does."""
+    y, x = place
+    square = image[y - 1 : y + 2, x - 1 : x + 2]
+    peak = square[1, 1]
+    nearest = min(square[0, 1], square[1, 0], square[1, 2], square[2, 1])
+    return bool((square.sum() - peak) / 8 > _SOFT * peak and nearest > _SOFT / 4 * peak)
 
 
 def cut_off(image: np.ndarray) -> float | None:

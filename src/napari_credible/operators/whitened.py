@@ -116,7 +116,7 @@ class Whitened(_Whitening):
         weight = self._weight(like)
         if self.std.ndim:
             weight = plain.data_to_spectral(weight.expand(self.data_shape(image_shape)))
-        return _weighted(plain, plain.singular_values * weight)
+        return plain.times(weight)
 
     def _weight(self, like: Tensor) -> Tensor:
         return (1 / torch.tensor(self.std)).to(like)
@@ -167,7 +167,7 @@ class Decorrelated(_Whitening):
 
     def whiten(self, data: Tensor) -> Tensor:
         """Return the data with each frequency divided by the noise's amplitude."""
-        return filtered(data, self._gain(tuple(data.shape[-2:]), data).to(data))
+        return filtered(data, self._gain(tuple(data.shape[-2:])).to(data))
 
     def data_shape(self, image_shape: Shape) -> Shape:
         """Return the shape of the data."""
@@ -182,19 +182,18 @@ class Decorrelated(_Whitening):
     def factors(self, image_shape: Shape, like: Tensor) -> Factors | None:
         """Return those of one filter where H is a circular blur or the identity; else None."""
         shape = tuple(image_shape)
-        double = like.new_zeros((), dtype=torch.float64)
         if isinstance(self.operator, Identity):
-            return circulant_factors(self._gain(shape, double) + 0j, shape, like)
+            return circulant_factors(self._gain(shape) + 0j, shape, like)
         if isinstance(self.operator, Blur) and self.operator.boundary == "circular":
-            response = self.operator.response(shape, double) * self._gain(shape, double)
+            response = self.operator.response(shape, torch.zeros((), dtype=torch.float64))
+            response = response * self._gain(shape)
             return circulant_factors(response, shape, like)
         return None
 
-    def _gain(self, shape: Shape, like: Tensor) -> Tensor:
-        """Return 1 / the amplitude of the noise at each frequency (rfft2), float64."""
+    def _gain(self, shape: Shape) -> Tensor:
+        """Return 1 / the amplitude of the noise at each frequency (rfft2), float64, processor."""
         lags = Blur(self.autocovariance, normalise=False)
-        double = like.new_zeros((), dtype=torch.float64)
-        power = lags.response(lags.data_shape(shape), double).real
+        power = lags.response(lags.data_shape(shape), torch.zeros((), dtype=torch.float64)).real
         if not bool((power > 1e-9 * power.max()).all()):
             raise ValueError(
                 f"no noise has this autocovariance: the power of some frequency is "
@@ -234,19 +233,6 @@ def autocovariance_of(noise: Any, reach: int = 3) -> np.ndarray:
     fall = 1 - np.abs(lags) / (reach + 1)
     found: np.ndarray = products[np.ix_(lags, lags)] * np.outer(fall, fall)
     return found
-
-
-def _weighted(plain: Factors, values: Tensor) -> Factors:
-    """Return the same bases with other singular values; where they are 0 nothing is seen."""
-    seen = values > 0
-    return Factors(
-        singular_values=values,
-        to_spectral=plain.to_spectral,
-        from_spectral=plain.from_spectral,
-        data_to_spectral=lambda y: torch.where(seen, plain.data_to_spectral(y), 0),
-        data_from_spectral=lambda c: plain.data_from_spectral(torch.where(seen, c, 0)),
-        pixelwise=plain.pixelwise,
-    )
 
 
 def _range(values: np.ndarray) -> str:

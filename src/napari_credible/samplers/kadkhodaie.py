@@ -82,7 +82,7 @@ class Kadkhodaie(Checked):
         if number == self.most or state.level <= lowest:
             if state.before is not None:
                 return state
-            clean = denoise(state.x, max(state.level, lowest))
+            clean = _measured(denoise(state.x, max(state.level, lowest)), problem)
             return State(state.x, state.level, clean, before=clean)
         clean = denoise(state.x, state.level)
         way = state.x - _measured(clean, problem)

@@ -59,7 +59,7 @@ class Pnp(Checked):
         Of the denoiser, at last, in units of the data's noise in the image (their level over the
         norm of H, at least a hundredth of the range).
     strength : float
-        beta sigma_d^2: 1 is the posterior's.
+        beta sigma_d^2: 1 makes ``admm`` exact for Gaussian priors; [2]_ of the module has 0.23.
     highest : float
         The first level of ``hqs``, in units of the image's range; at least the last one.
     tolerance : float
@@ -70,7 +70,7 @@ class Pnp(Checked):
     evaluations: Annotated[int, Knob(1, 100000, "", "calls of the denoiser, at most")] = 24
     form: Annotated[str, Choice(_forms, "which splitting")] = "hqs"
     level: Annotated[float, Knob(0, 1000, "noise", "of the denoiser, at last", above=True)] = 1.0
-    strength: Annotated[float, Knob(0, 1e6, "", "beta sigma_d^2", above=True)] = 1.0
+    strength: Annotated[float, Knob(0, 1e6, "", "beta sigma_d^2", above=True)] = 0.25
     highest: Annotated[float, Knob(0, 1e6, "range", "first level of hqs")] = 0.2
     tolerance: Annotated[float, Knob(0, 1, "", "relative change at which it ends")] = 1e-5
 

@@ -14,7 +14,7 @@ from napari_credible.problem import Problem
 
 Denoise = Callable[[Tensor, float], Tensor]
 # Of the normal equations where there are no factors.
-_TOLERANCE, _MOST = 1e-8, 1000
+_TOLERANCE, _MOST = 1e-8, 300
 # A level below this share of the range asks nothing of a denoiser.
 _LEAST_LEVEL = 0.01
 
@@ -136,7 +136,7 @@ def least_squares(problem: Problem, near: Tensor, rho: float) -> Tensor:
         return problem.adjoint(problem.weight * problem.forward(x)) + rho * x
 
     right = problem.adjoint(problem.weight * problem.y) + rho * near
-    tolerance = max(_TOLERANCE, 10 * torch.finfo(near.dtype).eps)
+    tolerance = max(_TOLERANCE, 1000 * torch.finfo(near.dtype).eps)
     return conjugate_gradients(normal, right, near, most=_MOST, tolerance=tolerance).x
 
 
