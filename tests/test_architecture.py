@@ -18,7 +18,7 @@ LEVEL = {
     "denoise": 10, "noise": 10, "operators": 10, "schedule": 10,
     "solvers": 20, "samplers": 20, "adapt": 20, "bounds": 29, "probing": 29,
     "posterior": 30, "jacobian": 31,
-    "streamed": 31, "blocks": 29, "scores": 32, "calibration": 32, "checks": 33,
+    "streamed": 31, "pooling": 29, "scores": 32, "calibration": 32, "checks": 33,
     "tiling": 40, "stacks": 40, "citations": 50,
     "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,

@@ -5,9 +5,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 
-from napari_credible.blocks import blocked
 from napari_credible.calibration import reliability, widening
 from napari_credible.jacobian import Linearised
+from napari_credible.pooling import blocked
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.scores import crps, crps_normal, pit, ranks

@@ -123,13 +123,16 @@ def test_the_installed_command_answers():
 
 
 def test_spread_writes_the_maps_of_the_library(noisy, tmp_path):
-    out = tmp_path / "out.ome.tif"
+    out = tmp_path / "out.fits"
     asked = ["--noise", "poisson-gaussian:2,100,4", "--denoiser", "unet_fast", "--probes", "4"]
     assert not called("spread", noisy, "-o", out, *asked, "--threshold", "300", "-q")
-    written = {image.name: image.array for image in nc.io.read_all(out)}
-    assert {"std", "lower", "upper", "exceedance"} <= set(written)
-    assert (written["lower"] >= 100).all()
-    assert (written["upper"] > written["lower"]).all()
+    from astropy.io import fits
+
+    with fits.open(out) as units:
+        lower, upper = units["LOWER"].data, units["UPPER"].data
+        assert {"ERR", "PROB"} <= {unit.name for unit in units}
+        assert (lower >= 100).all()
+        assert (upper > lower).all()
 
 
 def test_calibrate_prints_table_checks_and_verdict(noisy, tmp_path, capsys):

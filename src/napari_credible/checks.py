@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_credible.blocks import block_means, mean_and_error
 from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.pooling import block_means, mean_and_error
 
 Model = Gaussian | PoissonGaussian
 Floats = NDArray[np.floating[Any]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_credible.blocks import MANY_IMAGES, block_means, mean_and_error
+from napari_credible.pooling import MANY_IMAGES, block_means, mean_and_error
 
 Floats = NDArray[np.floating[Any]]
 
