@@ -2,8 +2,9 @@
 
 One exposure of each field is sampled; the mean of all others, which the sampler never sees, is
 the judge. It has noise of its own, so a draw predicts it as the draw's light and the noise that
-the model states for that many exposures. Light may fade and sky may change between exposures: the held-out mean is
-brought to the level of the one (scaled for fluorescence, shifted for stars). For each data set:
+the model states for that many exposures. Light may fade and sky may change in between: the
+held-out mean is brought to the level of the one (scaled for fluorescence, shifted for stars).
+For each data set:
 
     50 80 90 95 %   share of held-out means in their central predictive interval: pixels, and
                     means of 4 x 4 and 16 x 16 blocks
@@ -15,6 +16,7 @@ binomial. ``--figure`` draws the reliability diagrams.
 """
 
 import argparse
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -48,7 +50,7 @@ class Field:
 
 def photons(data: Path, name: str, side: int):
     """Photon counts, pure Poisson: nothing is estimated."""
-    stack = nc.read(data / "test/pairs/photon_counts" / name).array.astype(np.float64)
+    stack = nc.read(data / "test/pairs/photon_counts" / f"{name}.ome.tif").array.astype(np.float64)
     rows, columns = middle(stack.shape[-2:], side)
     stack = stack[:, rows, columns]
     yield Field(stack[0], stack[1:].mean(0), len(stack) - 1, nc.PoissonGaussian(1.0))
@@ -182,23 +184,27 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=32)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--fields", nargs="+", default=FMD)
+    parser.add_argument("--sets", nargs="+", type=int, default=range(5), help="0 to 4")
+    parser.add_argument("--rows", type=Path, help="JSON file that gathers the diagrams of runs")
     parser.add_argument("--figure", type=Path)
     asked = parser.parse_args()
     sets = {
-        "photons, 4.6 a pixel": list(
-            photons(asked.data, "hazelnut_20subexposures.ome.tif", asked.side)
-        ),
-        "photons, 18.5 a pixel": list(photons(asked.data, "hazelnut_5frames.ome.tif", asked.side)),
-        "fluorescence (FMD)": list(fmd(asked.data, asked.side, asked.fields)),
-        "stars (M13)": list(m13(asked.data, asked.side, True)),
-        "stars, noise from one": list(m13(asked.data, asked.side, False)),
+        "photons, 4.6 a pixel": lambda: photons(asked.data, "hazelnut_20subexposures", asked.side),
+        "photons, 18.5 a pixel": lambda: photons(asked.data, "hazelnut_5frames", asked.side),
+        "fluorescence (FMD)": lambda: fmd(asked.data, asked.side, asked.fields),
+        "stars (M13)": lambda: m13(asked.data, asked.side, True),
+        "stars, noise from one": lambda: m13(asked.data, asked.side, False),
     }
     print(f"{asked.denoiser}, {asked.sampler}, {asked.draws} draws of one exposure\n")
-    diagrams = {}
-    for name, fields in sets.items():
-        diagrams[name] = judged(name, fields, asked)
+    kept = asked.rows.exists() if asked.rows else False
+    diagrams = json.loads(asked.rows.read_text()) if kept else {}
+    for number in asked.sets:
+        name = list(sets)[number]
+        diagrams[name] = judged(name, list(sets[name]()), asked)
+        if asked.rows:
+            asked.rows.write_text(json.dumps(diagrams, indent=1) + "\n")
     if asked.figure:
-        drawn(diagrams, asked.figure)
+        drawn({name: diagrams[name] for name in sets if name in diagrams}, asked.figure)
 
 
 FMD = ["Confocal_BPAE_G", "Confocal_MICE", "TwoPhoton_BPAE_G", "WideField_BPAE_R"]
@@ -233,7 +239,7 @@ def judged(name: str, fields, asked):
         words = "  ".join(f"{p:.2f}: {s:.2f} ± {e:.2f} ({n:.0f})" for p, s, e, n in rows)
         print(f"  {kind}, p: confirmed  {words}")
     print(flush=True)
-    return diagrams
+    return {kind: rows.tolist() for kind, rows in diagrams.items()}
 
 
 def drawn(diagrams, path: Path) -> None:
@@ -242,14 +248,11 @@ def drawn(diagrams, path: Path) -> None:
 
     figure = Figure(figsize=(3.1 * len(diagrams), 3.4), layout="constrained")
     panels = figure.subplots(1, len(diagrams), sharey=True)
-    looks = {
-        "pixels": ("o", "#0072b2"),
-        "4 x 4 blocks": ("s", "#e69f00"),
-        "spots": ("^", "#009e73"),
-    }
+    marks, colours = "os^", ("#0072b2", "#e69f00", "#009e73")
     for panel, (name, kinds) in zip(panels, diagrams.items(), strict=True):
         panel.plot([0, 1], [0, 1], color="0.6", lw=1)
         for (kind, rows), mark, colour in zip(kinds.items(), marks, colours, strict=True):
+            rows = np.array(rows)
             if len(rows):
                 panel.errorbar(
                     rows[:, 0], rows[:, 1], 2 * rows[:, 2], fmt=mark, color=colour, ms=4, lw=1,
