@@ -23,7 +23,7 @@ LEVEL = {
     "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,
     "pilot": 56, "planes": 57, "drawing": 58, "spreading": 59, "run": 60, "batch": 62,
-    "believe": 62, "terminal": 62, "options": 65,
+    "believe": 62, "terminal": 62, "widen": 63, "options": 65,
     "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip

@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+import tifffile
 from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 
+from napari_credible.__main__ import main
 from napari_credible.calibration import reliability, widening
 from napari_credible.jacobian import Linearised
+from napari_credible.noise import Gaussian
 from napari_credible.pooling import blocked
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.scores import crps, crps_normal, pit, ranks
+from napari_credible.widen import widened
 
 SIDE, DRAWS = 64, 40
 
@@ -195,10 +199,39 @@ def test_the_recipe_keeps_the_factor_and_what_it_rests_on():
 def test_too_few_images_promise_nothing(count, level):
     with pytest.raises(ValueError, match="promise nothing"):
         widening(varied(count, 1.0), level)
-    widening(varied(count + 1, 1.0), level) if count else None
 
 
 def test_a_factor_is_no_cure_for_another_model():
     shifted = [(p, t + 50) for p, t in varied(12, 1.0)]
     with pytest.raises(ValueError, match="look for another cause"):
         widening(shifted, 0.9)
+
+
+def test_learned_on_a_folder_and_kept_in_the_recipe(tmp_path, capsys):
+    """Too small a noise makes intervals that miss; the factor learned mends them."""
+    rng = np.random.default_rng(0)
+    for folder in ("noisy", "truth"):
+        (tmp_path / folder).mkdir()
+    for number in range(9):
+        truth = gaussian_filter(rng.standard_normal((32, 32)), 3).astype(np.float32)
+        tifffile.imwrite(tmp_path / "truth" / f"{number}.tif", truth)
+        noisy = truth + 0.2 * rng.standard_normal(truth.shape).astype(np.float32)
+        tifffile.imwrite(tmp_path / "noisy" / f"{number}.tif", noisy)
+    asked, learned = tmp_path / "asked.json", tmp_path / "learned.json"
+    told = Recipe.of(method="spread", noise=Gaussian(0.05), denoiser="unet_fast", probes=1)
+    asked.write_text(told.to_json())
+    with pytest.raises(SystemExit) as end:
+        main(["widen", str(asked), *(str(tmp_path / f) for f in ("noisy", "truth")), "-o",
+              str(learned), "-q"])  # fmt: skip
+    assert not end.value.code
+    found = Recipe.from_json(learned.read_text())
+    assert found.widen > 1.5
+    assert "9 calibration images" in found.guarantee
+    assert found.guarantee in capsys.readouterr().out
+
+
+def test_widened_refuses_before_it_computes():
+    with pytest.raises(ValueError, match="has no intervals"):
+        next(widened(Recipe.of(method="denoise"), []))
+    with pytest.raises(ValueError, match="promise nothing"):
+        next(widened(Recipe.of(method="sample"), [(None, None)] * 8))

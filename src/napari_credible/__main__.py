@@ -124,6 +124,27 @@ def calibrate(
 
 
 @app.command()
+def widen(
+    recipe: SavedRecipe,
+    noisy: Annotated[Path, typer.Argument(metavar="NOISY", help="Folder of images.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Folder, same names.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A recipe.")],
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn the factor on a RECIPE's intervals from images with a TRUTH, with a guarantee."""
+    from napari_credible.widen import paired, widened
+
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    with interruptible() as stop:
+        going = widened(_saved(recipe), paired(noisy, truth), stop=stop)
+        found: Recipe = exhausted(going, quiet)
+    output.write_text(found.to_json() + "\n", encoding="utf-8")
+    print(f"{found.guarantee}\nwrote {output}")
+
+
+@app.command()
 def run(
     recipe: SavedRecipe,
     source: In,

@@ -147,26 +147,37 @@ def widening(pairs: Iterable[tuple[Any, Floats]], level: float = 0.9) -> Widenin
     .. [1] A. N. Angelopoulos, S. Bates, A. Fisch, L. Lei, T. Schuster, "Conformal risk control",
        ICLR (2024).
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; give a probability between 0 and 1, such as 0.9")
     needed = [needed_factors(posterior, truth, level) for posterior, truth in pairs]
     n = len(needed)
-    allowed = (1 - level) - level / n if n else -1.0
-    if allowed < -1e-12:
-        least = math.ceil(level / (1 - level) - 1e-9)
-        raise ValueError(
-            f"{n} calibration images promise nothing about a {100 * level:g} % interval; give at "
-            f"least {least} images, or ask for a lower level"
-        )
+    allowed = enough(n, level)
     factors = np.concatenate(needed)
     weights = np.concatenate([np.full(len(each), 1 / len(each) / n) for each in needed])
-    factor = _least_factor(factors, weights, max(allowed, 0.0))
+    factor = _least_factor(factors, weights, allowed)
     if factor > _MOST_FACTOR:
         raise ValueError(
             f"even intervals {_MOST_FACTOR:g} times as wide miss too much of the calibration "
             "images; look for another cause: noise model, registration, units"
         )
     return Widening(max(factor, _LEAST_FACTOR), level, n)
+
+
+def enough(n: int, level: float) -> float:
+    """Return which share of the pixels of n images may lie outside their intervals.
+
+    Raises
+    ------
+    ValueError
+        Where n images can promise nothing about that level, or it is none.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; give a probability between 0 and 1, such as 0.9")
+    least = math.ceil(level / (1 - level) - 1e-9)
+    if n < least:
+        raise ValueError(
+            f"{n} calibration images promise nothing about a {100 * level:g} % interval; give at "
+            f"least {least} images, or ask for a lower level"
+        )
+    return max(1 - level - level / n, 0.0)
 
 
 def needed_factors(posterior: Any, truth: Floats, level: float) -> Floats:
