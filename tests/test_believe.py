@@ -165,3 +165,16 @@ def test_dark_images_leave_the_residual_out():
 def test_whitening_is_by_the_truths_own_noise():
     found = whitened(nc.PoissonGaussian(2.0, 100.0, 3.0), np.array(130.0), np.array(120.0))
     assert found == pytest.approx(10 / np.sqrt(2 * 20 + 9))
+
+
+def test_a_denoised_image_as_the_truth_would_seem_too_easy():
+    """Why the bootstrap's truth is a draw: a prior as wide as the noise, in closed form."""
+    rng = np.random.default_rng(0)
+    data = np.sqrt(2) * rng.standard_normal(200_000)
+    held = {}
+    for name, own in (("denoised image", 0.0), ("draw", np.sqrt(0.5))):
+        truth = data / 2 + own * rng.standard_normal(data.shape)
+        again = (truth + rng.standard_normal(data.shape)) / 2
+        held[name] = np.mean(np.abs(again - truth) < 1.645 * np.sqrt(0.5))
+    assert held["draw"] == pytest.approx(0.9, abs=0.003)
+    assert held["denoised image"] == pytest.approx(0.942, abs=0.003)

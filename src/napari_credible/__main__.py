@@ -137,6 +137,8 @@ def widen(
 
     if output.exists() and not overwrite:
         raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if not output.parent.is_dir():
+        raise ValueError(f"there is no folder {output.parent}")
     with interruptible() as stop:
         going = widened(_saved(recipe), paired(noisy, truth), stop=stop)
         found: Recipe = exhausted(going, quiet)
