@@ -44,6 +44,8 @@ Floats = NDArray[np.floating[Any]]
 _SIDE = 192
 # Draws that each serve as a truth.
 _REPEATS = 2
+# Side of the squares whose means are asked for, and how many a side there must be.
+_SQUARE, _SQUARES = 4, 8
 # A run's share of the progress bar.
 _SHARE = 1000
 # Pixels over which an image is smoothed to find where something is to be seen.
@@ -240,17 +242,37 @@ def _concluded(recipe: Recipe, tests: Sequence[_Test], image: Image) -> Verdict:
     passed = agrees(share, recipe.level, error, COVERAGE)
     needed = np.concatenate([needed_factors(p, t, recipe.level) for p, t in pairs])
     factor = recipe.widen if passed else float(np.clip(np.quantile(needed, recipe.level), 0.1, 10))
+    regions = _of_regions(recipe, pairs)
     words = (
         f"with a draw as the truth and new noise, the {100 * recipe.level:g} % interval holds "
         f"{100 * share:.1f} ± {100 * error:.1f} %"
     )
     bootstrap = Check("coverage of the bootstrap", share, recipe.level, error, passed, words)
-    checks = (*(check for test in tests for check in test.checks), bootstrap)
+    checks = (*(check for test in tests for check in test.checks), *regions, bootstrap)
     residual = np.full(image.ordered().shape, np.nan, dtype=np.float32)
     by_channel = residual if image.channel_axis else residual[None]
     for test in tests:
         by_channel[test.place] = test.residual
     return Verdict(_sentence(checks, factor), found, checks, image.back(residual), round(factor, 3))
+
+
+def _of_regions(recipe: Recipe, pairs: Sequence[tuple[Any, Floats]]) -> tuple[Check, ...]:
+    """Return the check of means over squares, which asks how neighbours err together.
+
+    Without draws, or where squares would be too few, there is none.
+    """
+    drawn = [pair for pair in pairs if hasattr(pair[0], "draws")]
+    if not drawn or min(drawn[0][1].shape) < _SQUARES * _SQUARE:
+        return ()
+    found = reliability(drawn, (recipe.level,), _SQUARE)
+    share, error = float(found.coverage[0]), float(found.errors[0])
+    words = (
+        f"of the means over {_SQUARE} x {_SQUARE} pixels it holds {100 * share:.1f} ± "
+        f"{100 * error:.1f} %"
+    )
+    passed = agrees(share, recipe.level, error, COVERAGE)
+    name = f"coverage of {_SQUARE} x {_SQUARE} means"
+    return (Check(name, share, recipe.level, error, passed, words),)
 
 
 def _sentence(checks: Sequence[Check], factor: float) -> str:
@@ -262,9 +284,11 @@ def _sentence(checks: Sequence[Check], factor: float) -> str:
             "like the stated noise."
         )
     said = "; ".join(dict.fromkeys(check.words for check in failed))
-    if checks[-1] in failed:
-        # It fails whatever the noise of the data is, and takes the others with it.
+    if any(check.name.startswith("coverage") for check in failed):
+        # The bootstrap fails whatever the noise of the data is, and takes the others with it.
         move = f"make intervals {factor:.2f} times as wide (widen), or take a slower sampler"
+        if checks[-1].passed:
+            move = "trust pixels, not means of regions, or take a slower sampler"
     else:
         move = (
             "the noise is not what the model says, or the denoiser does not know such images: "

@@ -84,7 +84,8 @@ def _at_scale(posterior: Any, truth: Floats, scale: int) -> tuple[Any, Floats]:
         return posterior, np.asarray(truth, dtype=np.float64)
     from napari_credible.posterior import Posterior
 
-    return Posterior(blocked(posterior.draws, scale)), blocked(np.asarray(truth), scale)
+    means = Posterior(blocked(posterior.draws, scale), widen=posterior.widen)
+    return means, blocked(np.asarray(truth), scale)
 
 
 @dataclass(frozen=True)

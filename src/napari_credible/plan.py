@@ -86,6 +86,8 @@ class Plan:
         )
         if self.draws > 1:
             words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
+        elif self.evaluations > 1:
+            words = f"{self.evaluations} evaluations: {words}"
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
