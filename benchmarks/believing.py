@@ -20,7 +20,8 @@ from napari_credible.recipe import Recipe
 from napari_credible.samplers import Corrected
 from napari_credible.training.folders import Folder, unit
 
-PARTS = ("mean of", "variance", "columns", "rows", "held-out", "bootstrap")
+PARTS = ("mean of", "variance of", "tails", "bright", "columns", "rows", "held-out", "4 x 4",
+         "bootstrap")  # fmt: skip
 
 
 class HalfTheSpread:
@@ -106,13 +107,14 @@ def main() -> None:
             for number, (name, noisy, model, sampler) in enumerate(cases(clean, seed)):
                 if number in asked.cases:
                     rows.setdefault(name, []).append(verdict(noisy, model, sampler, asked))
-    head = ["mean", "variance", "columns", "rows", "split", "bootstrap", "factor"]
+    head = ["mean", "variance", "tails", "parts", "columns", "rows", "split", "4 x 4", "pixels"]
+    head.append("factor")
     print(f"{asked.denoiser}, {asked.draws} draws, squares of {asked.side} of {asked.folders}\n")
-    print(f"{'case':18}{'believed':>10}{''.join(f'{h:>11}' for h in head)}")
+    print(f"{'case':18}{'believed':>10}{''.join(f'{h:>9}' for h in head)}")
     for name, found in rows.items():
         believed = f"{sum(v.passed for v in found)} of {len(found)}"
         values = np.nanmean([measured(v) for v in found], axis=0)
-        print(f"{name:18}{believed:>10}{''.join(f'{v:11.3f}' for v in values)}", flush=True)
+        print(f"{name:18}{believed:>10}{''.join(f'{v:9.3f}' for v in values)}", flush=True)
         for v in found:
             failed = [f"{c.name} {c.value:.3f}" for c in v.checks if not c.passed]
             print(f"    {'; '.join(failed) or 'all passed'}")

@@ -124,7 +124,7 @@ def test_the_truth_itself_passes(model):
     truth = 110 + 10 * light()
     counts = model.draw(truth, rng)
     checks = residual_checks(model, counts, np.repeat(truth[None], 2, 0), rng)
-    assert len(checks) == 4
+    assert len(checks) == 6
     assert all(check.passed for check in checks), checks
     split = halved(model, counts, rng)
     if split.words.startswith("photons"):
@@ -147,6 +147,25 @@ def test_a_wrong_gain_is_seen_by_both(gain):
     if split.words.startswith("photons"):
         known = 5 * light()
     assert not prediction_check([split.uniform(known[None])], split.words).passed
+
+
+def test_photons_taken_for_noise_of_one_strength_are_seen():
+    """The mean variance is right, and bright pixels are noisier than dark ones."""
+    rng = np.random.default_rng(0)
+    truth = 10 * light()
+    counts = COUNTER.draw(truth, rng)
+    flat = nc.Gaussian(float(np.sqrt(truth.mean())))
+    checks = {c.name: c for c in residual_checks(flat, counts, truth[None], rng)}
+    assert checks["variance of the residual"].passed
+    assert not checks["variance in bright against dark parts"].passed
+
+
+def test_outliers_are_seen():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_t(5, (SIDE, SIDE)) / np.sqrt(5 / 3)
+    flat = np.zeros((1, SIDE, SIDE))
+    checks = {c.name: c for c in residual_checks(nc.Gaussian(1.0), noise, flat, rng)}
+    assert not checks["tails of the residual"].passed
 
 
 def test_photons_are_dealt_without_loss():

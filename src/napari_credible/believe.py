@@ -115,8 +115,8 @@ def believable(
     Notes
     -----
     A check fails where it is further off than chance (3.5 standard errors) and than what changes
-    the reading of a map: 0.03 noise levels in the mean, 7 % in the variance, 0.04 in a
-    correlation, 3 % in coverage.
+    the reading of a map: 0.03 noise levels in the mean, 7 % in the variance, 14 % between bright
+    and dark, 0.5 in the fourth moment (3 is normal), 0.04 in a correlation, 3 % in coverage.
     """
     image = as_image(image)
     if recipe.method not in UNSURE:

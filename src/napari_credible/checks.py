@@ -32,6 +32,10 @@ STANDARD_ERRORS = 3.5
 # And what does not change how a map is read: of the mean and of correlations, in noise levels;
 # of the variance; of coverage.
 _MEAN, _VARIANCE, _CORRELATION, COVERAGE = 0.03, 0.07, 0.04, 0.03
+# Of the fourth moment in squared variances, 3 for normal noise.
+_TAILS = 0.5
+# Pixels, below which nothing is said.
+_ENOUGH = 100
 # Draws of which residuals are averaged: more of them know hardly more.
 _RESIDUALS = 8
 _LAGS = (1, 2, 3)
@@ -80,16 +84,22 @@ def whitened(model: Model, counts: Floats, light: Floats) -> Floats:
 
 def bright_enough(model: Model, counts: Floats) -> NDArray[np.bool_]:
     """Return where counts around a pixel are many enough to be checked for their variance."""
+    return np.asarray((smoothed(counts) >= model.least(_FAINT)) & np.isfinite(counts))
+
+
+def smoothed(counts: Floats) -> Floats:
+    """Return the counts averaged around each pixel."""
     from scipy.ndimage import gaussian_filter
 
-    around = gaussian_filter(np.nan_to_num(counts), _AROUND)
-    return np.asarray((around >= model.least(_FAINT)) & np.isfinite(counts))
+    return np.asarray(gaussian_filter(np.nan_to_num(counts), _AROUND))
 
 
 def residual_checks(
     model: Model, counts: Floats, draws: Floats, rng: np.random.Generator
 ) -> tuple[Check, ...]:
-    """Return the checks of data less draws: mean, variance, correlation along rows and columns.
+    """Return the checks of data less draws.
+
+    Mean, variance, tails, variance where it is bright and dark, correlation along columns, rows.
 
     What is expected is measured on noise that is drawn around the draws, so that it is right
     also where few photons make the noise skew.
@@ -106,45 +116,54 @@ def residual_checks(
         Of the noise.
     """
     chosen = draws[:_RESIDUALS]
-    known = np.isfinite(chosen).all(0)
+    known = np.asarray(np.isfinite(chosen).all(0))
     light = np.where(known, chosen, np.nanmean(chosen))
     found, ideal = [], []
     for each in light:
         noisy = model.draw(each, rng)
-        found.append(
-            _statistics(whitened(model, counts, each), known & bright_enough(model, counts))
-        )
-        ideal.append(_statistics(whitened(model, noisy, each), known & bright_enough(model, noisy)))
+        found.append(_statistics(model, counts, each, known))
+        ideal.append(_statistics(model, noisy, each, known))
     pixels = int((known & bright_enough(model, counts)).sum())
-    if pixels < 100:
+    if pixels < _ENOUGH:
         return ()
     value, expected = np.mean(found, 0), np.mean(ideal, 0)
-    kurtosis = expected[2]
-    once = np.sqrt(np.array([1.0, kurtosis - 1, 0.0, *[1.0] * 2 * len(_LAGS)]) / pixels)
-    errors = once * math.sqrt(1 + 1 / len(light))
-    checks = [
-        _checked("mean of the residual", value[0], expected[0], errors[0], _MEAN, _IN_MEAN),
-        _checked("variance of the residual", value[1], expected[1], errors[1], _VARIANCE, _IN_VAR),
+    errors = _errors(expected[2], pixels) * math.sqrt(1 + 1 / len(light))
+    about = [
+        (0, "mean of the residual", _MEAN, _IN_MEAN),
+        (1, "variance of the residual", _VARIANCE, _IN_VARIANCE),
+        (2, "tails of the residual", _TAILS, _IN_TAILS),
+        (3, "variance in bright against dark parts", 2 * _VARIANCE, _IN_PARTS),
     ]
-    for axis, first in (("columns", 3), ("rows", 3 + len(_LAGS))):
-        off = np.abs(value - expected)[first : first + len(_LAGS)]
-        lag = int(off.argmax())
-        place = first + lag
-        checks.append(
-            _checked(
-                f"correlation of the residual along {axis}, {lag + 1} px",
-                value[place],
-                expected[place],
-                errors[place],
-                _CORRELATION,
-                _IN_LAG,
-            )
-        )
-    return tuple(checks)
+    for axis, first in (("columns", 4), ("rows", 4 + len(_LAGS))):
+        worst = int(np.abs(value - expected)[first : first + len(_LAGS)].argmax())
+        name = f"correlation of the residual along {axis}, {worst + 1} px"
+        about.append((first + worst, name, _CORRELATION, _IN_LAG))
+    return tuple(
+        _checked(name, float(value[k]), float(expected[k]), float(errors[k]), slack, words)
+        for k, name, slack, words in about
+    )
+
+
+def _errors(kurtosis: float, pixels: int) -> Floats:
+    """Return the standard errors of the statistics of one noise field."""
+    variance = (kurtosis - 1) / pixels
+    tails = 24 * (kurtosis / 3) ** 4 / pixels  # 24 / N for normal noise
+    return np.sqrt([1 / pixels, variance, tails, 4 * variance, *[1 / pixels] * 2 * len(_LAGS)])
 
 
 _IN_MEAN = "data less draws have mean {value:.3f} noise levels ({expected:.3f} is right)"
-_IN_VAR = "data less draws have {value:.2f} times the variance of the stated noise ({expected:.2f})"
+_IN_VARIANCE = (
+    "data less draws have {value:.2f} times the variance of the stated noise "
+    "({expected:.2f} is right)"
+)
+_IN_TAILS = (
+    "data less draws lie far out too often or too rarely: their fourth moment is {value:.2f} "
+    "squared variances ({expected:.2f} is right)"
+)
+_IN_PARTS = (
+    "data less draws vary {value:.2f} times as much in the brighter half as in the darker "
+    "({expected:.2f} is right)"
+)
 _IN_LAG = "neighbours in data less draws are correlated by {value:.3f} ({expected:.3f} is right)"
 
 
@@ -156,21 +175,30 @@ def _checked(
     return Check(name, float(value), float(expected), float(error), passed, said)
 
 
-def _statistics(residual: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Return mean, variance, kurtosis, and correlations along columns, then rows."""
+def _statistics(model: Model, counts: Floats, light: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Return mean, variance, kurtosis, bright over dark variance, and correlations.
+
+    The last along columns, then along rows. Which pixels are taken, and which are bright,
+    depends on the counts alone.
+    """
+    residual = whitened(model, counts, light)
+    known = known & bright_enough(model, counts)
     values = residual[known]
-    if not values.size:
-        return np.full(3 + 2 * len(_LAGS), np.nan)
+    if values.size < _ENOUGH:
+        return np.full(4 + 2 * len(_LAGS), np.nan)
     mean, variance = values.mean(), values.var()
     off = np.where(known, residual - mean, 0.0)
     kurtosis = np.square(np.square(off[known])).mean() / variance**2
+    around = smoothed(counts)
+    bright = around > np.median(around[known])
+    parts = [np.square(off[known & part]).mean() for part in (bright, ~bright)]
     along = []
     for turned, there in ((off, known), (off.T, known.T)):
         for lag in _LAGS:
             both = there[lag:] & there[:-lag]
             product = (turned[lag:] * turned[:-lag])[both]
             along.append(product.mean() / variance if product.size else np.nan)
-    return np.array([mean, variance, kurtosis, *along])
+    return np.array([mean, variance, kurtosis, parts[0] / parts[1], *along])
 
 
 @dataclass(frozen=True, eq=False)
