@@ -34,8 +34,9 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 BINS = np.linspace(0, 1, 11)
 QUANTILES = (0.5, 0.75, 0.9, 0.97)
 # A spot: the mean over a disc of radius 2 against a ring of radii 4 to 6, pixels; real if the
-# disc is a quarter brighter than the ring.
-DISC, RING, BRIGHTER = 2.0, (4.0, 6.0), 1.25
+# disc is a quarter brighter than the ring; where no light has no known value (Gaussian noise),
+# if it is brighter by half a noise level.
+DISC, RING, BRIGHTER, ABOVE = 2.0, (4.0, 6.0), 1.25, 0.5
 
 
 @dataclass
@@ -137,14 +138,16 @@ def spots(field: Field, draws):
     """
     radius = np.hypot(*np.mgrid[-7:8, -7:8])
     disc, ring = radius <= DISC, (radius >= RING[0]) & (radius <= RING[1])
-    weight = disc / disc.sum() - BRIGHTER * ring / ring.sum()
+    counted = isinstance(field.model, nc.PoissonGaussian)
+    floor = np.max(field.model.lowest()) if counted else 0.0
+    margin = 0.0 if counted else ABOVE * np.mean(field.model.sigma)
+    weight = disc / disc.sum() - (BRIGHTER if counted else 1.0) * ring / ring.sum()
     smooth = gaussian_filter(field.one, 1.0)
     peaks = (smooth == maximum_filter(smooth, 7)) & (smooth > np.quantile(smooth, 0.5))
     peaks[:8] = peaks[-8:] = peaks[:, :8] = peaks[:, -8:] = False
-    floor = np.max(field.model.lowest()) if np.isfinite(field.model.lowest()).all() else 0.0
 
     def contrast(image):
-        return convolve(image - floor, weight)[peaks]
+        return convolve(image - floor, weight)[peaks] - margin
 
     p = 0.0
     for draw in draws:
