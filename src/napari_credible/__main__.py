@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,7 +16,7 @@ from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
-from napari_credible.stopping import Stopped
+from napari_credible.terminal import exhausted, interruptible
 from napari_credible.training.command import train
 
 app = typer.Typer(
@@ -110,6 +107,62 @@ def restore(
 
 
 @app.command()
+@with_recipe("sample")
+def calibrate(
+    source: In,
+    recipe: Recipe,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="For the map of the residual."),
+    ] = None,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Test on IN itself whether its uncertainty is believable; exit code 1 where it is not."""
+    from napari_credible.believe import believable
+
+    if output is not None:
+        _free(output, source, overwrite)
+    image = opened(source, axes, hdu)
+    with interruptible() as stop:
+        found = exhausted(believable(recipe, image, stop=stop), quiet)
+    print(found.reliability.table())
+    for check in found.checks:
+        print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.words}")
+    print(found.sentence)
+    if output is not None:
+        write(output, image.with_array(found.residual))
+        print(f"wrote {output}")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def widen(
+    recipe: SavedRecipe,
+    noisy: Annotated[Path, typer.Argument(metavar="NOISY", help="Folder of images.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Folder, same names.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A recipe.")],
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn the factor on a RECIPE's intervals from images with a TRUTH, with a guarantee."""
+    from napari_credible.widen import paired, widened
+
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if not output.parent.is_dir():
+        raise ValueError(f"there is no folder {output.parent}")
+    with interruptible() as stop:
+        going = widened(_saved(recipe), paired(noisy, truth), stop=stop)
+        found: Recipe = exhausted(going, quiet)
+    output.write_text(found.to_json() + "\n", encoding="utf-8")
+    print(f"{found.guarantee}\nwrote {output}")
+
+
+@app.command()
 def run(
     recipe: SavedRecipe,
     source: In,
@@ -139,7 +192,7 @@ def batch(
     going = batch(
         _saved(recipe), files_of(folder, pattern), output, suffix or None, overwrite=overwrite
     )
-    report = _exhausted(going, quiet)
+    report = exhausted(going, quiet)
     print(report.in_words())
     if report.failed:
         raise typer.Exit(1)
@@ -244,11 +297,7 @@ def _carry_out(
     recipe: Recipe, source: Path, output: Path, axes: str, hdu: str, overwrite: bool, quiet: bool
 ) -> None:
     """Check everything that can be checked, then run, then write."""
-    check_writable(output)
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
-    if output.exists() and output.samefile(source):
-        raise ValueError(f"{output} is the input; choose another name")
+    _free(output, source, overwrite)
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
     if recipe.method in UNSURE and image.channel_axis and output.name.lower().endswith(ZARR):
@@ -268,51 +317,25 @@ def _carry_out(
         print(f"wrote {output}")
 
 
+def _free(output: Path, source: Path, overwrite: bool) -> None:
+    """Refuse a place that cannot be written, or must not be."""
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if output.exists() and output.samefile(source):
+        raise ValueError(f"{output} is the input; choose another name")
+
+
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
     """Exhaust the run's steps behind a progress bar; Ctrl-C keeps the draws that are done."""
     from napari_credible.run import steps
 
     if recipe.method not in DRAWING:
-        result: Result = _exhausted(steps(recipe, image), quiet)
+        result: Result = exhausted(steps(recipe, image), quiet)
         return result
-    with _interruptible() as stop:
-        result = _exhausted(steps(recipe, image, stop=stop), quiet)
+    with interruptible() as stop:
+        result = exhausted(steps(recipe, image, stop=stop), quiet)
     return result
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request; a second one ends the program."""
-    asked: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, _: Any) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    except Stopped:
-        raise KeyboardInterrupt from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
-
-
-def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
-    from tqdm import tqdm
-
-    with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
-        while True:
-            try:
-                step = next(going)
-            except StopIteration as end:
-                return end.value
-            bar.total = step.total
-            bar.set_description(step.doing, refresh=False)
-            bar.update(step.done - bar.n)
 
 
 def _finite(evidence: Evidence | None) -> dict[str, float | None]:

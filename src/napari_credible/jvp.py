@@ -36,6 +36,8 @@ def with_slope(
             here, along = x.clone(), direction.clone()
             found = torch.func.jvp(lambda at: denoise(at, sigma), (here,), (along,))
         return found[0], found[1]
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, NotImplementedError):
         here = denoise(x, sigma)
         stride = _STRIDE * (sigma if isinstance(sigma, (int, float)) else float(sigma.mean()))

@@ -101,6 +101,8 @@ class Plan:
         )
         if self.draws > 1:
             words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
+        elif self.evaluations > 1:
+            words = f"{self.evaluations} evaluations: {words}"
         if self.kept:
             place = "on disk" if self.on_disk else "in memory"
             words += f", the draws {size(self.kept)} {place}"

@@ -70,7 +70,8 @@ def diagonal(probes: NDArray[Any], answers: NDArray[Any]) -> Plane:
     """
     own = (probes * answers).sum(0, dtype=np.float64)
     energy = np.square(answers, dtype=np.float64).sum(0)
-    return np.clip(_weighted(own, energy, len(probes)), 0, np.minimum(np.sqrt(energy), 1))
+    found = _weighted(own, energy, len(probes))
+    return np.clip(found, np.minimum(energy, 1), np.minimum(np.sqrt(energy), 1))
 
 
 def _weighted(own: Plane, energy: Plane, probes: int) -> Plane:
