@@ -87,8 +87,8 @@ def psf_from_stars(
     Returns
     -------
     StarPsf
-        Simulated fields of 60 stars, 2 to 3.2 pixels wide, are met within 2 % (root sum of
-        squares), of which most is light beyond ``size``; narrower stars are not sampled well.
+        On simulated fields of 60 stars, 1.6 to 4 pixels wide, within 1.1 to 2.3 % of the truth (root
+        of the sum of squares; ``benchmarks/star_psf.py``), mostly light beyond ``size``.
 
     Raises
     ------
