@@ -87,7 +87,7 @@ def psf_from_stars(
     Returns
     -------
     StarPsf
-        On simulated fields of 60 stars, 1.6 to 4 pixels wide, within 1.1 to 2.3 % of the truth (root
+        On simulated fields of 60 stars, 1.6 to 4 pixels wide, 1.1 to 2.3 % from the truth (root
         of the sum of squares; ``benchmarks/star_psf.py``), mostly light beyond ``size``.
 
     Raises
