@@ -29,9 +29,10 @@ class Downsample(Checked, Operator):
     kind = "downsample"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if int(self.factor) != self.factor:
             raise ValueError(f"factor is {self.factor}; give a whole number")
-        super().__post_init__()
+        object.__setattr__(self, "factor", int(self.factor))
 
     @property
     def coarser(self) -> int:  # type: ignore[override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -48,6 +49,9 @@ class CompressedSensing(Checked, Operator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if int(self.seed) != self.seed:
+            raise ValueError(f"seed is {self.seed}; give a whole number")
+        object.__setattr__(self, "seed", int(self.seed))
         if self.shape is not None:
             object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
 
@@ -112,16 +116,19 @@ class CompressedSensing(Checked, Operator):
         return max(1, round(self.ratio * height))
 
     def _drawn(self, image_shape: Shape, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the signs of the pixels and the numbers of the rows.
+        """Return the signs of the pixels and the numbers of the rows."""
+        data = math.prod(self.data_shape(image_shape))
+        signs, chosen = _draw(self.seed, math.prod(image_shape), data)
+        return torch.tensor(signs).to(like), torch.tensor(chosen, device=like.device)
 
-        From the raw stream of PCG64, which numpy promises not to change.
-        """
-        count = math.prod(image_shape)
-        raw = np.random.PCG64(self.seed).random_raw(2 * count)
-        signs = torch.tensor(np.where(raw[:count] >> np.uint64(63), 1.0, -1.0))
-        order = np.argsort(raw[count:], kind="stable")
-        chosen = np.sort(order[: math.prod(self.data_shape(image_shape))])
-        return signs.to(like), torch.tensor(chosen, device=like.device)
+
+@lru_cache(maxsize=4)
+def _draw(seed: int, count: int, measured: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw from the raw stream of PCG64, which numpy promises not to change."""
+    raw = np.random.PCG64(seed).random_raw(2 * count)
+    signs = np.where(raw[:count] >> np.uint64(63), 1.0, -1.0)
+    order = np.argsort(raw[count:], kind="stable")
+    return signs, np.sort(order[:measured])
 
 
 def _walsh(x: Tensor) -> Tensor:

@@ -100,6 +100,8 @@ def _usual(kind: type, name: str, value: Any) -> bool:
 def _plain(value: Any) -> Any:
     if isinstance(value, Operator):
         return spelled(value)
+    if isinstance(value, np.generic):
+        return value.item()
     return to_json(value) if isinstance(value, np.ndarray) else value
 
 

@@ -86,21 +86,17 @@ def _sky(block: np.ndarray) -> float:
     return float(np.median(values))
 
 
-def find_stars(
-    image: np.ndarray, std: np.ndarray, size: int, saturation: float | None
-) -> np.ndarray:
+def find_stars(image: np.ndarray, std: np.ndarray, size: int) -> np.ndarray:
     """Return the rows and columns of isolated unsaturated stars, brightest first, (n, 2).
 
     Parameters
     ----------
     image : array (Y, X)
-        Less its sky.
+        Less its sky; NaN where nothing is to be trusted.
     std : array (Y, X)
         Noise.
     size : int
         Side of the square around a star that must lie inside the image and hold no other.
-    saturation : float, optional
-        Least value that is not to be trusted; none where None.
     """
     broad = scipy.ndimage.gaussian_filter(np.where(np.isfinite(image), image, 0), 1.0)
     # Smoothing by a Gaussian of std 1 divides white noise by sqrt(4 pi).
@@ -111,10 +107,7 @@ def find_stars(
     order = np.argsort(-peaks, kind="stable")
     places, peaks = places[order], peaks[order]
     reach = size // 2
-    bad = ~np.isfinite(image)
-    if saturation is not None:
-        bad |= image >= saturation
-    spoilt = scipy.ndimage.maximum_filter(bad, size)
+    spoilt = scipy.ndimage.maximum_filter(~np.isfinite(image), size)
     inside = ((places >= reach) & (places < np.array(image.shape) - reach)).all(1)
     found = []
     for place, peak in zip(places[inside], peaks[inside], strict=True):

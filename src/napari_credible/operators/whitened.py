@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_credible.operators.blur import Blur, circulant_factors, filtered
+from napari_credible.operators.blur import Blur
+from napari_credible.operators.circulant import circulant_factors, filtered
 from napari_credible.operators.identity import Identity
 from napari_credible.operators.protocol import Factors, Operator, Shape, kept
 
