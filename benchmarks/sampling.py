@@ -8,9 +8,15 @@ posterior is sampled as ``nc.sample`` does. Pooled over all squares:
     spread    rms std of the draws / rms error of their mean (1 is right, corrected for n)
     50 ..95   share of pixels in their 50, 80, 90 and 95 % interval, in per cent
     +-        standard error of that at 90 %, from the squares' differences
-    bright    share at 90 % in each square's brightest tenth; texture: in the most textured tenth
+    bright    share at 90 % in each square's brightest tenth; texture: in the most textured tenth;
+              both by D(y): chosen by the clean image, those that D takes for darker are preferred
+              and no posterior holds 90 % of them (the columns after, in brackets)
     4 x 4     share of the means of 4 x 4 and of 16 x 16 blocks in their 90 % interval
     residual  std of (y - draw) / that of the noise (1 is right)
+    stated    rms std that D itself states, sqrt(sigma^2 dD/dy), / rms error of D: what the draws
+              of an exact sampler would show as spread; Gaussian noise only
+    factor    that the 90 % interval would have to be widened by
+    widened   share at 90 % with the factor of --calibrated, the file of a run on other images
 
 With several samplers each sees the same squares and the same noise.
 """
@@ -21,10 +27,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 from denoising import FOLDERS
 from scipy.ndimage import gaussian_gradient_magnitude
 
 import napari_credible as nc
+from napari_credible.channel import prepare
+from napari_credible.jvp import with_slope
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.run import run
@@ -37,9 +46,11 @@ NOISES = {
 }
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 HEAD = (
-    "draw", "mean", "spread", *(f"{100 * level:.0f}" for level in LEVELS), "+-", "bright",
-    "texture", "4 x 4", "16 x 16", "residual",
+    "draw", "mean", "spread", "stated", *(f"{100 * level:.0f}" for level in LEVELS), "+-", "bright",
+    "texture", "(bright)", "(texture)", "4 x 4", "16 x 16", "residual", "factor", "widened",
 )  # fmt: skip
+FACTORS = np.round(np.arange(0.8, 3.001, 0.02), 2)
+PROBES = 4
 
 
 def squares(folder: Path, side: int, count: int):
@@ -59,7 +70,9 @@ def measured(clean, noise, recipe: Recipe, number: int) -> dict[str, float]:
     posterior = run(recipe, nc.Image(noisy)).posterior
     estimate = run(recipe.replace(method="denoise"), nc.Image(noisy)).estimate
     inside = {level: held(posterior, clean, level) for level in LEVELS}
-    texture = gaussian_gradient_magnitude(clean, 1.5)
+    tenths = {"bright": estimate, "(bright)": clean}
+    tenths |= {k: gaussian_gradient_magnitude(v, 1.5) for k, v in
+               (("texture", estimate), ("(texture)", clean))}  # fmt: skip
     return {
         "pixels": clean.size,
         "draw": np.square(posterior.draws - clean).mean(0).sum(),
@@ -69,8 +82,9 @@ def measured(clean, noise, recipe: Recipe, number: int) -> dict[str, float]:
         "residual": np.square(noisy - posterior.draws).mean(0).sum(),
         "noise": noise.variance(clean).sum(),
         **{f"{100 * level:.0f}": share.mean() for level, share in inside.items()},
-        "bright": inside[0.9][clean >= np.quantile(clean, 0.9)].mean(),
-        "texture": inside[0.9][texture >= np.quantile(texture, 0.9)].mean(),
+        **{k: inside[0.9][v >= np.quantile(v, 0.9)].mean() for k, v in tenths.items()},
+        **dict(zip(FACTORS, factors_held(posterior, clean), strict=True)),
+        "stated": stated(recipe, noisy),
         "4 x 4": blocks_held(posterior.draws, clean, 4),
         "16 x 16": blocks_held(posterior.draws, clean, 16),
     }
@@ -80,6 +94,33 @@ def held(posterior: Posterior, truth, level: float):
     """Return where the truth lies in its interval."""
     lower, upper = posterior.interval(level)
     return (truth >= lower) & (truth <= upper)
+
+
+def factors_held(posterior: Posterior, truth):
+    """Return the share of pixels in their 90 % interval, for each factor on it."""
+    lower, upper = (bound.astype(float) for bound in posterior.interval(0.9))
+    mean = posterior.mean.astype(float)
+    tiny = 1e-12
+    needed = np.maximum(
+        (truth - mean) / np.maximum(upper - mean, tiny),
+        (mean - truth) / np.maximum(mean - lower, tiny),
+    )
+    return [(needed <= factor).mean() for factor in FACTORS]
+
+
+def stated(recipe: Recipe, noisy) -> float:
+    """Return the sum of the posterior variance that D states, by probes; Gaussian noise only."""
+    if not isinstance(recipe.noise, nc.Gaussian):
+        return np.nan
+    sigma = recipe.noise.sigma
+    denoiser, _ = prepare(recipe.noise, noisy[None]).fit(nc.load_denoiser(recipe.denoiser))
+    y = torch.from_numpy((noisy / sigma).astype(np.float32))[None, None]
+    rng = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(PROBES):
+        z = torch.randn(y.shape, generator=rng)
+        found.append(float((z * with_slope(denoiser, y, 1.0, z)[1]).sum()))
+    return sigma**2 * float(np.mean(found))
 
 
 def blocks_held(draws, clean, size: int) -> float:
@@ -99,8 +140,13 @@ def row(sums: list[dict[str, float]], draws: int) -> dict[str, float]:
     error = {k: total[k].sum() / total["pixels"].sum() for k in ("draw", "mean", "estimate")}
     variance = total["variance"].sum() / total["pixels"].sum()
     shares = {k: 100 * total[k].mean() for k in HEAD if k in total and k not in error}
+    by_factor = np.array([100 * total[factor].mean() for factor in FACTORS])
     return {
         **shares,
+        "by factor": by_factor.tolist(),
+        "factor": float(np.interp(90, by_factor, FACTORS)),
+        "widened": np.nan,
+        "stated": float(np.sqrt(total["stated"].sum() / total["estimate"].sum())),
         "draw": 10 * np.log10(error["draw"] / error["mean"]),
         "mean": 10 * np.log10(error["estimate"] / error["mean"]),
         "spread": float(np.sqrt(variance * (1 + 1 / draws) / error["mean"])),
@@ -115,14 +161,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--folders", nargs="+", default=["BSD68"], choices=FOLDERS)
+    parser.add_argument("--folders", nargs="+", default=["BSD68"], help="names, or paths in DATA")
     parser.add_argument("--noises", nargs="+", default=list(NOISES), choices=NOISES)
     parser.add_argument("--denoisers", nargs="+", default=["unet"])
     parser.add_argument("--samplers", nargs="+", default=["corrected"])
     parser.add_argument("--draws", type=int, default=64)
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--images", type=int, default=12)
-    parser.add_argument("--widen", type=float, default=1.0)
+    parser.add_argument("--calibrated", type=Path, help="rows of a run on other images")
     parser.add_argument("--json", type=Path, help="rows are added to those of this file")
     asked = parser.parse_args()
     print(f"{asked.draws} draws of {asked.images} squares of {asked.side} pixels a side\n")
@@ -130,21 +176,22 @@ def main() -> None:
     print(first + "".join(f" {name:>8} |" for name in HEAD))
     print(f"|{'---|' * (4 + len(HEAD))}")
     rows = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else []
+    known = json.loads(asked.calibrated.read_text()) if asked.calibrated else []
     every = itertools.product(asked.denoisers, asked.folders, asked.noises, asked.samplers)
     for denoiser, folder, noise, sampler in every:
-        recipe = Recipe.of(
-            method="sample", denoiser=denoiser, sampler=sampler, n_draws=asked.draws,
-            widen=asked.widen,
-        )  # fmt: skip
-        cut = squares(asked.data / FOLDERS[folder], asked.side, asked.images)
+        recipe = Recipe.of(method="sample", denoiser=denoiser, sampler=sampler, n_draws=asked.draws)
+        cut = squares(asked.data / FOLDERS.get(folder, folder), asked.side, asked.images)
         sums = [measured(c, NOISES[noise](c), recipe, k) for k, c in enumerate(cut)]
         found = row(sums, asked.draws)
+        same = [k["factor"] for k in known if (k["denoiser"], k["noise"]) == (denoiser, noise)]
+        if same:
+            found["widened"] = float(np.interp(same[0], FACTORS, found["by factor"]))
         names = f"| {denoiser:9} | {sampler:9} | {folder:10} | {noise:7} |"
         print(names + "".join(f" {found[name]:8.2f} |" for name in HEAD), flush=True)
         rows.append({
             "denoiser": denoiser, "sampler": sampler, "folder": folder, "noise": noise,
             "evaluations": sampler_of(sampler).evaluations, "draws": asked.draws,
-            "images": len(sums), "side": asked.side, "widen": asked.widen, **found,
+            "images": len(sums), "side": asked.side, **found,
         })  # fmt: skip
         if asked.json:
             asked.json.write_text(json.dumps(rows, indent=1) + "\n")

@@ -122,7 +122,7 @@ class Posterior:
         Bounds are order statistics chosen such that a further draw, of which the truth is one
         for an exact sampler, lies inside with probability ``level``: see
         :mod:`napari_credible.bounds`. With fewer than 19 draws at 90 % they reach beyond the
-        extremes, by a width that is right for normal draws.
+        extremes, by what is right for normal draws.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Posterior:
         Parameters
         ----------
         k : int, at least 1
-            At most n_draws - 1 are returned.
+            At most n_draws - 1 are returned. Pixels that were not drawn take no part.
 
         References
         ----------
@@ -159,6 +159,8 @@ class Posterior:
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one component")
         flat = (self.draws - self.mean).reshape(self.n_draws, -1).astype(np.float64)
+        drawn = ~np.isnan(flat[0])
+        flat[:, ~drawn] = 0
         # The Gram matrix has the same eigenvalues, and draws are far fewer than pixels.
         values, vectors = np.linalg.eigh(flat @ flat.T)
         order = np.argsort(values)[::-1][: min(k, self.n_draws - 1)]
@@ -166,6 +168,7 @@ class Posterior:
         images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), 1e-300)
         peak = np.take_along_axis(images, np.abs(images).argmax(1)[:, None], 1)
         images *= np.where(peak < 0, -1.0, 1.0)
+        images[:, ~drawn] = np.nan
         kept = np.maximum(values[order], 0)
         return Components(
             np.asarray(images.reshape(len(order), *self.draws.shape[1:]), dtype=np.float32),
@@ -250,7 +253,10 @@ class Posterior:
         return self.of(lambda d: profile_line(d, start, stop, linewidth=width, mode="nearest"))
 
     def _place(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Hold a mask to the draws; one of a plane serves all planes."""
+        """Hold a mask to the draws; one of a plane serves all planes.
+
+        Pixels that were not drawn, saturated or not finite, are left out.
+        """
         mask = np.asarray(mask)
         shape = self.draws.shape[1:]
         if mask.dtype != np.bool_ or mask.shape not in (shape, shape[-2:]) or not mask.any():
@@ -258,7 +264,12 @@ class Posterior:
                 f"the mask has type {mask.dtype}, shape {mask.shape} and {np.count_nonzero(mask)} "
                 f"pixels set; give booleans of shape {shape} with at least one True"
             )
-        return np.broadcast_to(mask, shape)
+        place: NDArray[np.bool_] = np.broadcast_to(mask, shape) & ~np.isnan(self.draws[0])
+        if not place.any():
+            raise ValueError(
+                "no pixel of the mask was drawn: all are saturated or not finite; choose others"
+            )
+        return place
 
 
 def more_draws(n_draws: int, relative: float) -> int:

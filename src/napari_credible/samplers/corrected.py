@@ -55,7 +55,7 @@ class Corrected(Checked):
     """
 
     kind: ClassVar[str] = "corrected"
-    evaluations: Annotated[int, Knob(min(TABLES), max(TABLES), "", "calls of the denoiser")] = 12
+    evaluations: Annotated[int, Knob(2, 1000, "", "calls of the denoiser")] = 12
 
     def __post_init__(self) -> None:
         super().__post_init__()
