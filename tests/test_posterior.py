@@ -114,7 +114,7 @@ def test_a_stream_says_what_it_did_not_keep(draws):
     for draw in draws:
         streamed.add(draw)
     assert streamed.interval(0.95)[0].shape == (6, 7)
-    with pytest.raises(ValueError, match="ask for at least 0.9"):
+    with pytest.raises(ValueError, match="ask for at least"):
         streamed.interval(0.5)
     with pytest.raises(ValueError, match="was not counted"):
         streamed.exceedance(4.0)
