@@ -1,4 +1,4 @@
-"""nc.sample: draws in the image's units, the same bits whatever runs beside them, kept when stopped."""
+"""nc.sample: draws in image units, the same bits whatever runs beside them, kept when stopped."""
 
 import math
 
