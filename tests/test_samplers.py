@@ -18,6 +18,7 @@ from napari_credible.samplers import (
     Langevin,
     Multistep,
     Sampler,
+    on_gaussian_priors,
     sampler_of,
     spelled,
 )
@@ -59,10 +60,37 @@ def independent(found):
     return abs(float(together.mean())) < 4 / math.sqrt(away[::2].numel())
 
 
-def test_few_steps_of_first_order_are_too_sure_by_the_stated_amount():
+# Narrowest and widest prior, noise levels; spread and slope, from and to.
+STATED = [
+    (Corrected(), 0.2, 20, (0.99, 1.01), (1, 1)),
+    (Corrected(), 0.135, 20, (0.98, 1.01), (1, 1)),
+    (Multistep(), 0.05, 20, (0.98, 1.005), (1, 1)),
+    (Multistep(24), 0.05, 20, (0.98, 1.01), (1, 1)),
+    (Covariance(), 0.2, 20, (0.98, 1), (1, 1)),
+    (Ancestral(), 0.1, 20, (0.98, 1), (1, 1)),
+    (Langevin(), 1 / 3, 10, (math.sqrt(0.98), 1.005), (1, 1.04)),
+    (Langevin(size=0.033), 1 / 3, 10, (math.sqrt(0.89), math.sqrt(1.07)), (1, 1.27)),
+]
+
+
+@pytest.mark.parametrize(("sampler", "narrow", "wide", "spread", "slope"), STATED, ids=str)
+def test_what_is_stated_of_gaussian_priors_is_exactly_so(sampler, narrow, wide, spread, slope):
+    found = on_gaussian_priors(sampler, np.geomspace(narrow, wide, 60))
+    for values, (low, high) in ((found.spread, spread), (found.slope, slope)):
+        assert low - 1e-3 < float(values.min())
+        assert float(values.max()) < high + 1e-3
+
+
+def test_the_exact_law_is_that_of_simulated_draws():
     scene = white(1.0)
-    assert pooled(draws(Ancestral(12), scene, 1000), scene.law) == pytest.approx(-0.25, abs=0.02)
-    assert pooled(draws(Ancestral(64), scene, 1000), scene.law) == pytest.approx(-0.05, abs=0.02)
+    spread = pooled(draws(Ancestral(12), scene, N_DRAWS), scene.law)
+    exact = float(on_gaussian_priors(Ancestral(12), [1.0]).spread) - 1
+    assert spread == pytest.approx(exact, abs=4 / math.sqrt(2 * N_DRAWS * 64))
+
+
+def test_few_steps_of_first_order_are_too_sure_by_the_stated_amount():
+    found = [float(on_gaussian_priors(Ancestral(n), [1.0]).spread) for n in (12, 64, 256)]
+    np.testing.assert_allclose(found, (0.74, 0.946, 0.986), atol=0.01)
 
 
 def test_every_frequency_has_its_spread():

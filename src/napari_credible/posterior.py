@@ -207,7 +207,7 @@ class Posterior:
         >>> draws = np.random.default_rng(0).normal(5, 1, (100, 8, 8))
         >>> total = Posterior(draws).of(np.sum)
         >>> [round(float(bound)) for bound in total.interval(0.9)]
-        [306, 334]
+        [304, 336]
         """
         return Posterior(np.stack([np.asarray(function(draw)) for draw in self.draws]))
 
