@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Of the noise level: small against it, large against what float32 rounds off.
 _STRIDE = 0.02
@@ -29,6 +29,8 @@ def with_slope(
     sigma : float
         Noise level.
     """
+    import torch
+
     try:
         with torch.inference_mode(False):
             here, along = x.clone(), direction.clone()

@@ -15,15 +15,17 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from torch import Tensor
 
 from napari_credible.jvp import with_slope
 from napari_credible.knob import Checked, Knob
 from napari_credible.samplers.protocol import Denoise, Noise, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-Denoise = Callable[[Tensor, float], Tensor]
+Denoise = Callable[["Tensor", float], "Tensor"]
 # Standard normal numbers of the shape of the state, new ones at each call.
-Noise = Callable[[], Tensor]
+Noise = Callable[[], "Tensor"]
 
 
 @dataclass(frozen=True, eq=False)
