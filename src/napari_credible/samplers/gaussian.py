@@ -7,12 +7,12 @@ step have become. One walk in which each image of the batch is told one of them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_credible.samplers.protocol import Sampler, walk
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Drawn(NamedTuple):
@@ -46,6 +46,8 @@ def on_gaussian_priors(sampler: Sampler, widths: Sequence[float]) -> Drawn:
     >>> [round(float(s), 3) for s in on_gaussian_priors(Ancestral(64), [0.1, 1.0, 10.0]).spread]
     [0.96, 0.947, 0.93]
     """
+    import torch
+
     power = torch.as_tensor(widths, dtype=torch.float64).square().view(1, 1, 1, -1)
 
     def wiener(x: Tensor, sigma: float | Tensor) -> Tensor:
