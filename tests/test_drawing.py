@@ -40,6 +40,24 @@ def test_draws_are_those_of_the_posterior_in_image_units(image):
     assert result.posterior.draws.dtype == np.float32
 
 
+def test_a_tenth_chosen_by_the_data_is_held_and_one_chosen_by_the_truth_is_not():
+    """No posterior holds 90 % of the pixels that are bright in truth: the data took them darker."""
+    rng = np.random.default_rng(0)
+    clean = rng.normal(50, 0.7, (200, 200))
+    noisy = clean + rng.normal(size=clean.shape)
+    prior = GaussianPrior(50.0, 0.7)
+    result = nc.sample(noisy, nc.Gaussian(1.0), denoiser=prior, n_draws=19)
+    lower, upper = result.posterior.interval(0.9)
+    held = (clean >= lower) & (clean <= upper)
+
+    def tenth(values):
+        return held[values >= np.quantile(values, 0.9)].mean()
+
+    bar = 4 * math.sqrt(0.9 * 0.1 / (0.1 * clean.size))
+    assert abs(tenth(result.estimate) - 0.9) < bar
+    assert tenth(clean) < 0.9 - 5 * bar
+
+
 # Means and stds of a mixture of stabilised values: about 4 to 9, 16 to 30 and 49 to 81 photons.
 LIGHTS = [((4.0, 6.0), (0.4, 0.5)), ((8.0, 11.0), (0.5, 0.7)), ((14.0, 18.0), (0.6, 0.8))]
 

@@ -104,7 +104,7 @@ def test_every_frequency_has_its_spread():
     assert float((ratio - 1).abs().max()) < 5.2 * math.sqrt(2 / N_DRAWS)
 
 
-@pytest.mark.parametrize("sigma", [0.1, 0.3, 1.0, 3.0])
+@pytest.mark.parametrize("sigma", [0.1, 1.0])
 def test_langevin_stays_within_its_stated_bars(sigma):
     scene = white(sigma)
     found = draws(Langevin(), scene, 500)
