@@ -51,13 +51,15 @@ def on_gaussian_priors(sampler: Sampler, widths: Sequence[float]) -> Drawn:
     power = torch.as_tensor(widths, dtype=torch.float64).square().view(1, 1, 1, -1)
 
     def wiener(x: Tensor, sigma: float | Tensor) -> Tensor:
-        return x * (power / (power + sigma**2))
+        answered: Tensor = x * (power / (power + sigma**2))
+        return answered
 
     rows = sampler.steps + 1
     told = iter(torch.eye(rows, dtype=torch.float64)[1:].view(-1, rows, 1, 1, 1))
 
     def noise() -> Tensor:
-        return next(told).expand(rows, 1, 1, power.numel())
+        one: Tensor = next(told)
+        return one.expand(rows, 1, 1, power.numel())
 
     # The first image is told the data and no noise; the others' data are taken off afterwards.
     y = torch.ones_like(power)
