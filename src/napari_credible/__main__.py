@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import signal
 import sys
 import threading
@@ -18,7 +17,7 @@ from napari_credible.io.files import ZARR, check_writable, read_all, write
 from napari_credible.io.image import Image
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
-from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
 from napari_credible.stopping import Stopped
 from napari_credible.training.command import train
@@ -73,6 +72,21 @@ def sample(
 
     Ctrl-C ends it early: the maps of the draws so far are written.
     """
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+@with_recipe("spread")
+def spread(
+    source: In,
+    output: Out,
+    recipe: Recipe,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Map how sure each pixel of IN is without drawing: mean, std, interval and exceedance."""
     _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
 
 
@@ -218,7 +232,7 @@ def _carry_out(
         raise ValueError(f"{output} is the input; choose another name")
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
-    if recipe.method in DRAWING and image.channel_axis and output.name.lower().endswith(ZARR):
+    if recipe.method in UNSURE and image.channel_axis and output.name.lower().endswith(ZARR):
         raise ValueError(
             f"{output.name}: OME-Zarr has one channel axis, and that of the image is in use; write "
             "mean and maps as .ome.tif or .fits"
@@ -228,20 +242,11 @@ def _carry_out(
     if not quiet:
         for model in result.noise:
             print(model.in_words())
-        if result.posterior is not None:
-            print(_sureness(result))
+        if result.sureness:
+            print(result.sureness)
         for doubt in result.doubts:
             print(f"  note: {doubt}")
         print(f"wrote {output}")
-
-
-def _sureness(result: Result) -> str:
-    """Return how good the maps themselves are."""
-    assert result.posterior is not None
-    n = result.posterior.n_draws
-    more = result.posterior.more_draws(0.05)
-    wish = f"; {more} more draws would make that 5 %" if more else ""
-    return f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %{wish}"
 
 
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.noise.saturation import saturation_level
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
@@ -52,6 +53,14 @@ class Channel:
         # Noise has standard deviation 1 here, so a span below 1 would be noise above the range.
         doubt = Flag.OUT_OF_RANGE if self.high < self.low + 1.0 else Flag(0)
         return fitted(self.low, max(self.high, self.low + 1.0)), doubt
+
+
+def within(channels: list[Channel], region: Region, image: Image) -> list[Channel]:
+    """Return the channels inside a region of an image, their maps cut to what is read for it."""
+    return [
+        replace(channel, model=region.model(channel.model, image))
+        for channel in channels[region.channels(image)]
+    ]
 
 
 def models_of(recipe: Recipe, channels: Sequence[Image]) -> list[Model]:

@@ -18,6 +18,7 @@ from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.samplers import Sampler, walk
 from napari_credible.stopping import Stopped, pause, stoppable
+from napari_credible.stored import Store
 from napari_credible.streamed import Streamed
 from napari_credible.tiling import Grid, Joined, read
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 Denoise = Callable[..., Any]
 Array = NDArray[np.float32]
-_BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
+# Doubts of pixels of which the data say nothing.
+BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
 
 
 class Tiled:
@@ -78,6 +80,7 @@ class Drawing:
     flags: NDArray[np.uint8]
     back: Callable[[Array], Array]
     stop: Callable[[], bool] | None
+    scratch: str | None = None
 
     def draws(self) -> Generator[Progress, None, Posterior | Streamed]:
         """Draw, a few images at once; asked to stop, return what is done.
@@ -105,7 +108,9 @@ class Drawing:
         shape = self.back(np.broadcast_to(np.float32(0), self.planes.shape)).shape
         recipe = self.recipe
         lowest = self._lowest(shape)
-        if recipe.keep == "draws":
+        if self.todo.on_disk:
+            return Store(shape, recipe.n_draws, lowest, recipe.widen, self.scratch)
+        if recipe.keep != "maps":
             return Kept(shape, recipe.n_draws, lowest, recipe.widen)
         return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, lowest, recipe.widen)
 
@@ -182,7 +187,7 @@ class Drawing:
         flag |= np.where(channel.model.faint(light.mean(0)), np.uint8(Flag.FAINT), np.uint8(0))
         self.flags[here] = flag | np.uint8(doubtful)
         # Of these pixels the data say nothing about the spread.
-        light[:, flag & _BY_THEMSELVES > 0] = np.nan
+        light[:, flag & BY_THEMSELVES > 0] = np.nan
         return light.astype(np.float32)
 
 

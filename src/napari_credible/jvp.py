@@ -13,7 +13,7 @@ _STRIDE = 0.02
 
 
 def with_slope(
-    denoise: Callable[..., Any], x: Tensor, sigma: float, direction: Tensor
+    denoise: Callable[..., Any], x: Tensor, sigma: float | Tensor, direction: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return D(x) and its derivative along ``direction``, exactly where torch can.
 
@@ -26,7 +26,7 @@ def with_slope(
         D(x, sigma) on torch (B, 1, Y, X).
     x, direction : Tensor, shape (B, 1, Y, X)
         Place and direction.
-    sigma : float
+    sigma : float or Tensor, shape (1, 1, Y, X)
         Noise level.
     """
     import torch
@@ -38,5 +38,5 @@ def with_slope(
         return found[0], found[1]
     except (RuntimeError, NotImplementedError):
         here = denoise(x, sigma)
-        stride = _STRIDE * sigma
+        stride = _STRIDE * (sigma if isinstance(sigma, (int, float)) else float(sigma.mean()))
         return here, (denoise(x + stride * direction, sigma) - here) / stride

@@ -18,6 +18,10 @@ _LARGEST_CORE = 2048
 _UNKNOWN_REACH, _FEATHER = 64, 16
 _UNKNOWN_BYTES_PER_PIXEL = 2000
 _SHARE_OF_MEMORY = 0.5
+# Of the free memory, that draws may fill before they go to disk.
+_SHARE_FOR_DRAWS = 0.25
+# A call that carries a derivative takes this many times the memory of one that does not.
+_WITH_DERIVATIVE = 3
 # Pixels of a call beyond which it gets no faster for each.
 _FULL_CPU, _FULL_GPU = 2**19, 2**23
 # Begins the name of a denoiser or sampler that only its author can hand over.
@@ -46,6 +50,10 @@ class Plan:
         Images drawn, and calls of the denoiser for each; 1 and 1 where nothing is drawn.
     together : int
         Draws made in one call.
+    kept : int
+        Bytes of the draws that are kept.
+    on_disk : bool
+        Whether they are kept on disk.
     """
 
     device: str
@@ -57,6 +65,8 @@ class Plan:
     draws: int = 1
     evaluations: int = 1
     together: int = 1
+    kept: int = 0
+    on_disk: bool = False
 
     @property
     def tiles(self) -> int:
@@ -84,6 +94,9 @@ class Plan:
         )
         if self.draws > 1:
             words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
+        if self.kept:
+            place = "on disk" if self.on_disk else "in memory"
+            words += f", the draws {size(self.kept)} {place}"
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
@@ -112,12 +125,17 @@ def plan(
     channels = ordered[0] if image.channel_axis else 1
     budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
+    appetite *= _WITH_DERIVATIVE if recipe.method == "spread" else 1
     grid = _grid(ordered[-2:], denoiser, budget // appetite)
     draws, evaluations, several = 1, 1, 1
     if recipe.method in DRAWING:
         draws, evaluations = recipe.n_draws, (sampler or named_sampler(recipe)).evaluations
         several = _together(draws, prod(grid.shape), budget // appetite, device)
         several = several if len(grid.tiles()) == 1 else 1
+    if recipe.method == "spread":
+        evaluations = 1 + recipe.probes
+        several = _together(recipe.probes, grid.largest(), budget // appetite, device)
+    kept = 4 * draws * prod(ordered) if recipe.method in DRAWING and recipe.keep != "maps" else 0
     return Plan(
         device=device,
         bfloat16=recipe.precision == "bfloat16"
@@ -129,6 +147,9 @@ def plan(
         draws=draws,
         evaluations=evaluations,
         together=several,
+        kept=kept,
+        on_disk=bool(kept)
+        and (recipe.keep == "disk" or kept > _SHARE_FOR_DRAWS * free_memory("cpu")),
     )
 
 
@@ -146,6 +167,13 @@ def _together(draws: int, pixels: int, affordable: int, device: str) -> int:
     """Return how many draws to make at once: enough that a call's fixed cost does not count."""
     wanted = ceil((_FULL_CPU if device == "cpu" else _FULL_GPU) / pixels)
     return max(1, min(draws, wanted, affordable // pixels))
+
+
+def size(n_bytes: int) -> str:
+    """Return an amount of memory in words."""
+    if n_bytes < 2**30:
+        return f"{max(n_bytes / 2**20, 1):.0f} MiB"
+    return f"{n_bytes / 2**30:.1f} GiB"
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import bounds
+from napari_credible.blocks import blocks, box, filled, is_lazy
 
 Array = NDArray[np.float32]
 
@@ -68,7 +69,8 @@ class Posterior:
     Parameters
     ----------
     draws : array_like, shape (n_draws, ..., Y, X), image units
-        At least two.
+        At least two. A lazy array (dask, zarr, :class:`napari_credible.stored.Stored`) stays
+        where it is: every question reads it a block of pixels at a time.
     lowest : float or ndarray
         No clean value lies below it: the offset of a photon count, else minus infinity.
     widen : float
@@ -85,7 +87,7 @@ class Posterior:
     widen: float = 1.0
 
     def __post_init__(self) -> None:
-        draws = np.asarray(self.draws)
+        draws = self.draws if is_lazy(self.draws) else np.asarray(self.draws)
         if draws.ndim < 1 or len(draws) < 2:
             raise ValueError(
                 f"a posterior of shape {draws.shape} has no spread; give at least two draws along "
@@ -101,12 +103,12 @@ class Posterior:
     @property
     def mean(self) -> Array:
         """Mean of the draws, shape (..., Y, X)."""
-        return np.asarray(self.draws.mean(0, dtype=np.float64), dtype=np.float32)
+        return self._asked(lambda here: here.draws.mean(0, dtype=np.float64))
 
     @property
     def std(self) -> Array:
         """Standard deviation of the draws (divided by n - 1), shape (..., Y, X)."""
-        return np.asarray(self.draws.std(0, ddof=1, dtype=np.float64), dtype=np.float32)
+        return self._asked(lambda here: here.draws.std(0, ddof=1, dtype=np.float64))
 
     def quantile(self, q: float | Sequence[float] | NDArray[np.floating[Any]]) -> Array:
         """Return sample quantiles as numpy's, shape (..., Y, X), or (len(q), ..., Y, X).
@@ -114,7 +116,7 @@ class Posterior:
         They are those of the draws at hand: between the 0.05 and 0.95 quantile of n exact draws
         less than 90 % of the truth lies (83 % at n = 24). :meth:`interval` corrects for that.
         """
-        return np.asarray(np.quantile(self.draws, q, axis=0), dtype=np.float32)
+        return self._asked(lambda here: np.quantile(here.draws, q, axis=0))
 
     def interval(self, level: float = 0.9) -> tuple[Array, Array]:
         """Return lower and upper bound that hold the truth with probability ``level``.
@@ -128,6 +130,9 @@ class Posterior:
         ----------
         level : float, 0 to 1, excluded
         """
+        if is_lazy(self.draws):
+            lower, upper = filled(self.draws, lambda *here: self._block(*here).interval(level))
+            return lower, upper
         count = bounds.kept(level, self.n_draws)
         ordered = np.sort(self.draws, axis=0)
         extremes = ordered[:count], ordered[::-1][:count]
@@ -136,8 +141,7 @@ class Posterior:
 
     def exceedance(self, threshold: float) -> Array:
         """Return the share of draws above ``threshold``, shape (..., Y, X)."""
-        share = np.asarray((self.draws > threshold).mean(0), dtype=np.float32)
-        return np.where(np.isnan(self.draws[0]), np.float32(np.nan), share)
+        return self._asked(lambda here: _share_above(here.draws, threshold))
 
     def exceedance_error(self, threshold: float) -> Array:
         """Return the standard error of :meth:`exceedance`; above 0 also where it is 0 or 1."""
@@ -158,17 +162,19 @@ class Posterior:
         """
         if k < 1:
             raise ValueError(f"k is {k}; ask for at least one component")
-        flat = (self.draws - self.mean).reshape(self.n_draws, -1).astype(np.float64)
-        drawn = ~np.isnan(flat[0])
-        flat[:, ~drawn] = 0
         # The Gram matrix has the same eigenvalues, and draws are far fewer than pixels.
-        values, vectors = np.linalg.eigh(flat @ flat.T)
+        gram = sum(
+            flat @ flat.T for flat in map(_centred, (draws for _, draws in blocks(self.draws)))
+        )
+        values, vectors = np.linalg.eigh(gram)
         order = np.argsort(values)[::-1][: min(k, self.n_draws - 1)]
-        images = vectors[:, order].T @ flat
+        turned = vectors[:, order].T
+        (images,) = filled(self.draws, lambda _, draws: (_along(turned, draws),))
+        images = images.reshape(len(order), -1)
         images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), 1e-300)
         peak = np.take_along_axis(images, np.abs(images).argmax(1)[:, None], 1)
         images *= np.where(peak < 0, -1.0, 1.0)
-        images[:, ~drawn] = np.nan
+        images[:, np.isnan(np.asarray(self.draws[0])).ravel()] = np.nan
         kept = np.maximum(values[order], 0)
         return Components(
             np.asarray(images.reshape(len(order), *self.draws.shape[1:]), dtype=np.float32),
@@ -209,27 +215,23 @@ class Posterior:
         >>> [round(float(bound)) for bound in total.interval(0.9)]
         [304, 336]
         """
-        return Posterior(np.stack([np.asarray(function(draw)) for draw in self.draws]))
+        return Posterior(np.stack([np.asarray(function(np.asarray(draw))) for draw in self.draws]))
 
     def mean_over(self, mask: NDArray[np.bool_]) -> Posterior:
         """Return the posterior of the mean over the pixels where ``mask`` is True."""
-        place = self._place(mask)
-        return self.of(lambda draw: draw[place].mean(dtype=np.float64))
+        return self._inside(mask, lambda values: values.mean(dtype=np.float64))
 
     def sum_over(self, mask: NDArray[np.bool_]) -> Posterior:
         """Return the posterior of the sum over the pixels where ``mask`` is True."""
-        place = self._place(mask)
-        return self.of(lambda draw: draw[place].sum(dtype=np.float64))
+        return self._inside(mask, lambda values: values.sum(dtype=np.float64))
 
     def max_over(self, mask: NDArray[np.bool_]) -> Posterior:
         """Return the posterior of the largest value where ``mask`` is True."""
-        place = self._place(mask)
-        return self.of(lambda draw: draw[place].max())
+        return self._inside(mask, lambda values: values.max())
 
     def area_above(self, threshold: float, mask: NDArray[np.bool_]) -> Posterior:
         """Return the posterior of the number of pixels in ``mask`` above ``threshold``."""
-        place = self._place(mask)
-        return self.of(lambda draw: np.float64(np.count_nonzero(draw[place] > threshold)))
+        return self._inside(mask, lambda v: np.float64(np.count_nonzero(v > threshold)))
 
     def profile(
         self, start: tuple[float, float], stop: tuple[float, float], width: int = 1
@@ -252,6 +254,32 @@ class Posterior:
             )
         return self.of(lambda d: profile_line(d, start, stop, linewidth=width, mode="nearest"))
 
+    def _inside(self, mask: NDArray[np.bool_], function: Callable[[Array], Any]) -> Posterior:
+        """Return the posterior of a function of the values where a mask is True."""
+        mask = self._place(mask)
+        # Only the part around the mask is read.
+        place = box(mask)
+        inner = mask[place]
+        part = np.asarray(self.draws[(slice(None), *place)])
+        return Posterior(np.stack([np.asarray(function(draw[inner])) for draw in part]))
+
+    def _asked(self, question: Callable[[Posterior], NDArray[Any]]) -> Array:
+        """Return one map, asked block by block where the draws are lazy."""
+        (answer,) = filled(
+            self.draws,
+            lambda *here: (np.asarray(question(self._block(*here)), dtype=np.float32),),
+        )
+        return answer
+
+    def _block(self, place: tuple[slice, ...], draws: Array) -> Posterior:
+        """Return the posterior of a block of pixels, whose draws are at hand."""
+        if draws is self.draws:
+            return self
+        lowest = self.lowest
+        if np.ndim(lowest):
+            lowest = np.broadcast_to(lowest, self.draws.shape[1:])[place]
+        return Posterior(draws, lowest, self.widen)
+
     def _place(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Hold a mask to the draws; one of a plane serves all planes.
 
@@ -264,12 +292,32 @@ class Posterior:
                 f"the mask has type {mask.dtype}, shape {mask.shape} and {np.count_nonzero(mask)} "
                 f"pixels set; give booleans of shape {shape} with at least one True"
             )
-        place: NDArray[np.bool_] = np.broadcast_to(mask, shape) & ~np.isnan(self.draws[0])
+        place: NDArray[np.bool_] = np.broadcast_to(mask, shape) & ~np.isnan(
+            np.asarray(self.draws[0])
+        )
         if not place.any():
             raise ValueError(
                 "no pixel of the mask was drawn: all are saturated or not finite; choose others"
             )
         return place
+
+
+def _share_above(draws: Array, threshold: float) -> Array:
+    share = np.asarray((draws > threshold).mean(0), dtype=np.float32)
+    return np.where(np.isnan(draws[0]), np.float32(np.nan), share)
+
+
+def _centred(draws: Array) -> NDArray[np.float64]:
+    """Return the draws around their mean, shape (n_draws, pixels); 0 where nothing was drawn."""
+    mean = np.asarray(draws.mean(0, dtype=np.float64), dtype=np.float32)
+    away = np.asarray((draws - mean).reshape(len(draws), -1), dtype=np.float64)
+    return np.nan_to_num(away)
+
+
+def _along(vectors: NDArray[np.float64], draws: Array) -> NDArray[np.float64]:
+    """Return combinations of the draws around their mean, one for each vector."""
+    images = vectors @ _centred(draws)
+    return np.asarray(images.reshape(len(vectors), *draws.shape[1:]))
 
 
 def more_draws(n_draws: int, relative: float) -> int:

@@ -22,6 +22,8 @@ from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_d
 Model = Gaussian | PoissonGaussian
 # Methods that draw from the posterior.
 DRAWING = ("sample",)
+# Methods that say how sure each pixel is.
+UNSURE = (*DRAWING, "spread")
 Noise = Annotated[
     Any,
     BeforeValidator(lambda value: _noise(value)),
@@ -56,7 +58,8 @@ def _samplers() -> dict[str, str]:
 
 def _keeping() -> dict[str, str]:
     return {
-        "draws": "every draw, so that anything can be asked of them later",
+        "draws": "every draw, so that anything can be asked of them later; on disk if too large",
+        "disk": "every draw, in a temporary folder on disk",
         "maps": "mean, spread, one interval and one exceedance: any number of draws fits",
     }
 
@@ -67,7 +70,7 @@ class Recipe:
 
     Parameters
     ----------
-    method : "denoise" or "sample"
+    method : "denoise", "sample" or "spread"
         What is done.
     noise : NoiseModel, sequence of them, or None
         Of the image; one for each channel of an image with a channel axis. None measures it.
@@ -91,18 +94,23 @@ class Recipe:
         Probability of the credible interval.
     threshold : float, optional, image units
         Of the exceedance probability; None maps none.
-    keep : "draws" or "maps"
-        What stays in memory.
+    keep : "draws", "disk" or "maps"
+        What stays of the draws. "draws" that would take more than a quarter of the free memory
+        go to disk as "disk" does, into a folder that is deleted with the result.
     widen : float, 0.1 to 10
         Factor on both sides of the interval, from a calibration on images whose truth is known:
         see :func:`napari_credible.calibration.widening`.
+    probes : int, 1 to 1024
+        Evaluations of the denoiser for ``spread``, beside the first.
+    guarantee : str
+        What ``widen`` rests on, in a sentence; part of the record.
 
     Notes
     -----
     Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
-    method: Literal["denoise", "sample"] = "denoise"
+    method: Literal["denoise", "sample", "spread"] = "denoise"
     noise: Noise = None
     denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
     seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
@@ -121,15 +129,19 @@ class Recipe:
     ] = "corrected"
     n_draws: Annotated[int, Knob(2, 10**6, "", "images drawn", methods=DRAWING)] = 16
     level: Annotated[
-        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=DRAWING)
+        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=UNSURE)
     ] = 0.9
     threshold: Annotated[
-        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=DRAWING)
+        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=UNSURE)
     ] = None
-    keep: Annotated[str, Choice(_keeping, "what stays in memory", methods=DRAWING)] = "draws"
+    keep: Annotated[str, Choice(_keeping, "what is kept", methods=DRAWING)] = "draws"
     widen: Annotated[
-        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=DRAWING)
+        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=UNSURE)
     ] = 1.0
+    probes: Annotated[
+        int, Knob(1, 1024, "", "evaluations for the map of the spread", methods=("spread",))
+    ] = 16
+    guarantee: str = ""
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""

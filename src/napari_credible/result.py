@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from napari_credible.flags import describe
 from napari_credible.io.image import Image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.posterior import Posterior
+from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.streamed import Streamed
 
 
@@ -39,8 +42,10 @@ class Result:
         SHA-256 of the network's weights; empty for a denoiser without any.
     citations : tuple of str
         Of the methods that were used.
-    posterior : Posterior, Streamed or None
-        What was drawn by ``sample``; None from ``denoise``.
+    posterior : Posterior, Streamed, Linearised or None
+        What was drawn by ``sample``, linearised by ``spread``; None from ``denoise``.
+    region : Region, optional
+        Which part of the image ``source`` is, where only a part was worked on.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -52,7 +57,8 @@ class Result:
     source: Image
     weights: str = ""
     citations: tuple[str, ...] = ()
-    posterior: Posterior | Streamed | None = None
+    posterior: Posterior | Streamed | Linearised | None = None
+    region: Region | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -89,6 +95,19 @@ class Result:
         return maps
 
     @property
+    def sureness(self) -> str:
+        """How good the maps themselves are, in words; empty where nothing was drawn."""
+        n = getattr(self.posterior, "n_draws", 0)
+        if not n:
+            return ""
+        more = more_draws(n, 0.05)
+        wish = f"; about {more} more draws for 5 %" if more else ""
+        return (
+            f"{n} draws: the std map is good to {100 / math.sqrt(2 * (n - 1)):.0f} %, the mean to "
+            f"{1 / math.sqrt(n):.2f} std{wish}"
+        )
+
+    @property
     def doubts(self) -> list[str]:
         """Every doubt in words: of the noise measurement, then of single pixels."""
         measured = [d for model in self.noise if model.evidence for d in model.evidence.doubts]
@@ -96,9 +115,12 @@ class Result:
 
     def record(self) -> dict[str, Any]:
         """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
-        drawn = {} if self.posterior is None else {"n_draws": self.posterior.n_draws}
+        n_draws = getattr(self.posterior, "n_draws", None)
+        drawn = {} if n_draws is None else {"n_draws": n_draws}
+        part = {} if self.region is None else {"region": asdict(self.region)}
         return {
             **drawn,
+            **part,
             "recipe": json.loads(self.recipe.to_json()),
             "versions": self.versions,
             "weights_sha256": self.weights,

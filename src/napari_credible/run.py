@@ -10,17 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import citations
-from napari_credible.channel import Channel, models_of, prepare
+from napari_credible.channel import Channel, models_of, prepare, within
 from napari_credible.denoise import cards
 from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
+from napari_credible.posterior import Posterior
 from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
+from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
+from napari_credible.streamed import Streamed
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
@@ -152,9 +157,10 @@ def run(
     *,
     denoiser: Denoise | None = None,
     sampler: Sampler | None = None,
+    region: Region | None = None,
 ) -> Result:
     """Exhaust :func:`steps` and return its result."""
-    going = steps(recipe, image, denoiser=denoiser, sampler=sampler)
+    going = steps(recipe, image, denoiser=denoiser, sampler=sampler, region=region)
     while True:
         try:
             next(going)
@@ -170,6 +176,8 @@ def steps(
     denoiser: Denoise | None = None,
     sampler: Sampler | None = None,
     known: Sequence[Channel] = (),
+    region: Region | None = None,
+    scratch: str | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Result]:
     """Run a recipe on an image, yielding before and after each tile.
@@ -187,7 +195,12 @@ def steps(
     sampler : Sampler, optional
         Likewise.
     known : sequence of Channel, optional
-        What :func:`channels_of` found on the whole image, where ``image`` is a part of it.
+        What :func:`channels_of` found on the image before.
+    region : Region, optional
+        The part to work on; its noise and range are those of the whole image.
+    scratch : path, optional
+        Where draws that are too large for memory are kept; the system's temporary folder where
+        not given.
     stop : callable, optional
         Asked often, also within a tile; where it returns True the run raises ``Stopped``, or
         ends with the draws that are done, if there are two.
@@ -199,40 +212,61 @@ def steps(
     """
     yield Progress(0, 1, "loading the denoiser")
     loaded = denoiser or load(recipe)
+    whole = image
+    inner: Any = ...
+    if region is not None:
+        image, inner = region.read(whole), region.inner(whole)
     todo = plan(recipe, image, loaded, sampler)
     loaded = placed(loaded, todo)
-    ordered = _by_channel(image)
-    flags = np.zeros(ordered.shape, dtype=np.uint8)
     channels = list(known)
     if not channels:
         yield Progress(0, 1, "measuring the noise")
         with stoppable(stop):
-            channels = channels_of(recipe, image)
+            channels = channels_of(recipe, whole)
+    recipe = recipe.replace(noise=_of_image(channels, whole))
+    if region is not None:
+        channels = within(channels, region, whole)
+    source = image.with_array(image.array[inner])
+    ordered = by_channel(image)
+    flags = np.zeros(ordered.shape, dtype=np.uint8)
     shape = image.ordered().shape
-    posterior = None
+
+    def back(array: NDArray[Any]) -> NDArray[Any]:
+        part: NDArray[Any] = image.back(array.reshape(shape))[inner]
+        return part
+
+    posterior: Posterior | Streamed | Linearised | None = None
     if recipe.method in DRAWING:
         chosen = sampler or named_sampler(recipe)
-        going = Drawing(
-            recipe, chosen, loaded, todo, channels, ordered, flags,
-            lambda array: image.back(array.reshape(shape)), stop,
-        )  # fmt: skip
+        going = Drawing(recipe, chosen, loaded, todo, channels, ordered, flags, back, stop, scratch)
         posterior = yield from going.draws()
-        estimate = _with_input(posterior.mean, image)
+        estimate = _with_input(posterior.mean, source)
+    elif recipe.method == "spread":
+        around = Spreading(recipe, loaded, todo, channels, image, flags, stop)
+        posterior = yield from around.posterior()
+        posterior = posterior if region is None else posterior.part(inner)
+        estimate = _with_input(posterior.mean, source)
     else:
         found = yield from _denoised(ordered, flags, channels, todo, loaded, stop)
-        estimate = image.back(found.reshape(shape))
+        estimate = back(found)
     models = tuple(channel.model for channel in channels)
-    used = models if image.channel_axis else models[0]
     return Result(
         estimate=estimate,
-        flags=image.back(flags.reshape(shape)),
-        recipe=recipe.replace(noise=used),
+        flags=back(flags),
+        recipe=recipe,
         noise=models,
-        source=image,
+        source=source,
+        region=region,
         weights=getattr(getattr(loaded, "card", None), "sha256", ""),
         citations=citations.of(models, recipe.denoiser, _sampler_name(recipe)),
         posterior=posterior,
     )
+
+
+def _of_image(channels: Sequence[Channel], image: Image) -> Any:
+    """Return the noise of an image as a recipe holds it."""
+    models = tuple(channel.model for channel in channels)
+    return models if image.channel_axis else models[0]
 
 
 def _denoised(
@@ -261,6 +295,8 @@ def _with_input(mean: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
 
 
 def _sampler_name(recipe: Recipe) -> str:
+    if recipe.method == "spread":
+        return "spread"
     if recipe.method not in DRAWING:
         return ""
     chosen = recipe.sampler
@@ -275,11 +311,6 @@ def channels_of(recipe: Recipe, image: Image) -> list[Channel]:
     channels = image.channels()
     models = models_of(recipe, channels)
     return [prepare(model, c.ordered()) for model, c in zip(models, channels, strict=True)]
-
-
-def _by_channel(image: Image) -> Any:
-    """Return the array with one leading axis of channels, also where there is only one."""
-    return image.ordered() if image.channel_axis else image.ordered()[None]
 
 
 def _name(denoiser: Any) -> str | None:

@@ -37,7 +37,7 @@ def test_it_lies_where_its_pixels_are(previewed):
         np.testing.assert_allclose(
             shown.data_to_world(corner), layer.data_to_world(corner + region.start), atol=1e-9
         )
-    assert shown.data.shape == (1, region.rows, region.columns)
+    assert shown.data.shape == region.shape
     assert region.start[0] == 1
 
 
@@ -78,7 +78,7 @@ def test_split_shows_the_input_on_the_left(previewed):
     cut = int(np.ceil(0.25 * columns))
     np.testing.assert_array_equal(shown.data[..., cut:], clean[..., cut:])
     region = region_in_view(viewer, layer, image_from_layer(layer))
-    raw = layer.data[region.read][region.inner].astype(np.float32)
+    raw = layer.data[region.slices].astype(np.float32)
     np.testing.assert_array_equal(shown.data[..., :cut], raw[..., :cut])
 
 

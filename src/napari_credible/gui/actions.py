@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )  # fmt: skip
 
-from napari_credible.gui.asked import Asked, Stop, run
-from napari_credible.gui.deliver import add_result
-from napari_credible.gui.layers import METADATA_KEY, attributes_of, image_from_layer
+from napari_credible.gui.asked import Asked, Stop
+from napari_credible.gui.layers import METADATA_KEY
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.script import as_command, as_python
 
 
@@ -34,7 +34,7 @@ class Actions(QWidget):  # type: ignore[misc]
 
     Parameters
     ----------
-    widget : DenoiseWidget
+    widget : RecipeWidget
         Whose recipe, layers and worker are used.
     """
 
@@ -66,20 +66,32 @@ class Actions(QWidget):  # type: ignore[misc]
 
     def recipe(self) -> Recipe:
         """Return the recipe of the selected result layer, else that of the form."""
-        active = self._widget.viewer.layers.selection.active
-        record = active.metadata.get(METADATA_KEY) if active is not None else None
+        record = self._record()
         if record:
             return Recipe.of(**record["recipe"])
         recipe: Recipe = self._widget.recipe()
         return recipe
 
+    def _record(self) -> dict[str, Any]:
+        active = self._widget.viewer.layers.selection.active
+        return (active.metadata.get(METADATA_KEY) if active is not None else None) or {}
+
+    def _region(self) -> Region | None:
+        """Return the region of the selected result, else that of the form."""
+        record = self._record()
+        if record:
+            part = record.get("region")
+            return Region(tuple(part["start"]), tuple(part["stop"])) if part else None
+        asked = self._widget.asked()
+        return self._widget.region(asked) if asked is not None else None
+
     def copy_python(self) -> None:
         """Put a script into the clipboard."""
-        self._copy(as_python(self.recipe(), *self._source()), "Python")
+        self._copy(as_python(self.recipe(), *self._source(), self._region()), "Python")
 
     def copy_command(self) -> None:
         """Put a command line into the clipboard."""
-        self._copy(as_command(self.recipe(), *self._source()), "the command")
+        self._copy(as_command(self.recipe(), *self._source(), self._region()), "the command")
 
     def _copy(self, text: str, what: str) -> None:
         QApplication.clipboard().setText(text)
@@ -102,23 +114,20 @@ class Actions(QWidget):  # type: ignore[misc]
 
     def other_layers(self, chosen: list[Any] | None = None) -> None:
         """Run the recipe on layers that the user ticks."""
-        layers = self._widget._image_layers() if chosen is None else chosen
+        layers = self._widget.image_layers() if chosen is None else chosen
         if chosen is None:
             layers = ticked(self, layers)
         if not layers:
             return
         recipe = self.recipe()
-        asked = [self._asked(layer, recipe) for layer in layers]
-        self._widget.begin("Denoise", partial(_one_by_one, asked), partial(self._add, asked))
-
-    def _asked(self, layer: Any, recipe: Recipe) -> Asked:
-        question = self._widget.noise.question()
-        return Asked(layer, image_from_layer(layer), attributes_of(layer), recipe, question)
+        asked = [self._widget.asked_of(layer, recipe, "") for layer in layers]
+        work = partial(_one_by_one, asked, self._widget.working)
+        self._widget.begin(self._widget.name, work, partial(self._add, asked))
 
     def _add(self, asked: list[Asked], results: list[Any]) -> None:
-        for each, result in zip(asked, results, strict=True):
-            add_result(self._widget.viewer, result, each, flags=False)
-        self._widget.say(f"Added {len(results)} layer{'s' if len(results) != 1 else ''}.")
+        pairs = zip(asked, results, strict=True)
+        count = sum(self._widget.deliver(result, each) for each, result in pairs)
+        self._widget.say(f"Added {count} layer{'s' if count != 1 else ''}.")
 
     def folder(self, source: str = "", target: str = "") -> None:
         """Run the recipe on every readable file of a folder."""
@@ -131,17 +140,19 @@ class Actions(QWidget):  # type: ignore[misc]
         files = files_of(Path(source), "*")
         recipe = self.recipe()
         self._widget.begin(
-            "Denoise a folder",
+            f"{self._widget.name} a folder",
             lambda stop: batch(recipe, files, Path(target), stop=stop),
             lambda report: self._widget.say(report.in_words()),
         )
 
 
-def _one_by_one(asked: list[Asked], stop: Stop) -> Generator[Progress, None, list[Any]]:
+def _one_by_one(
+    asked: list[Asked], working: Callable[..., Any], stop: Stop
+) -> Generator[Progress, None, list[Any]]:
     """Run several layers in turn, as one run with one progress."""
     results = []
     for number, each in enumerate(asked):
-        going = run(each, stop)
+        going = working(each, stop)
         while True:
             try:
                 step = next(going)

@@ -11,6 +11,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.result import Result
 from napari_credible.run import steps
 
@@ -51,10 +52,12 @@ class Asked:
         return self.recipe.replace(noise=models if self.image.channel_axis else models[0])
 
 
-def run(asked: Asked, stop: Stop) -> Generator[Progress, None, Result]:
-    """Measure the noise where that is asked, then denoise."""
+def run(
+    asked: Asked, stop: Stop, region: Region | None = None, scratch: str | None = None
+) -> Generator[Progress, None, Result]:
+    """Measure the noise where that is asked, then do what the recipe asks."""
     recipe = yield from asked.measured()
-    return (yield from steps(recipe, asked.image, stop=stop))
+    return (yield from steps(recipe, asked.image, region=region, scratch=scratch, stop=stop))
 
 
 def measure(asked: Asked, _: Stop) -> Generator[Progress, None, tuple[Model, ...]]:

@@ -59,16 +59,23 @@ class Job:
         Nobody is called after :meth:`abandon`.
     name : str
         Of the bar in napari's activity dock; no bar where it is empty.
+    partial : bool
+        What is done when it is cancelled is a result: the work is asked to end, and waited for.
+        A second :meth:`cancel` waits no longer.
     """
 
-    def __init__(self, work: Work, answers: Answers, name: str = "") -> None:
-        self._answers, self._name = answers, name
-        self._stop = Event()
+    def __init__(
+        self, work: Work, answers: Answers, name: str = "", *, partial: bool = False
+    ) -> None:
+        self._answers, self._name, self._partial = answers, name, partial
+        self._stop, self._enough = Event(), Event()
         self._over = False
         self._started = self._shown = time.monotonic()
         self._bar: Any = None
         # napari remembers workers; emptied boxes keep it from holding their layers as well.
-        self._worker = create_worker(_guarded, [work], self._stop.is_set, _start_thread=False)
+        self._worker = create_worker(
+            _guarded, [work], self._enough.is_set, self._stop.is_set, _start_thread=False
+        )
         self._worker.yielded.connect(self._step)
         self._worker.returned.connect(self._returned)
         self._worker.finished.connect(self._gone)
@@ -76,8 +83,13 @@ class Job:
         self._worker.start()
 
     def cancel(self) -> None:
-        """Be over at once; the worker ends at its next pause and its result is dropped."""
-        if not self._over:
+        """Be over at once; the worker ends at its next pause and its result is dropped.
+
+        Where a part is a result, the first call waits for it.
+        """
+        if self._partial and not self._enough.is_set():
+            self._enough.set()
+        elif not self._over:
             answers = self._answers
             self.abandon()
             answers.end(True)
@@ -87,6 +99,7 @@ class Job:
         self._over = True
         self._answers = Answers(_nothing)
         self._stop.set()
+        self._enough.set()
         self._close_bar()
 
     def _step(self, progress: Any) -> None:
@@ -117,9 +130,9 @@ class Job:
         self._close_bar()
         if isinstance(outcome, _Failure):
             answers.error(outcome.error)
-        else:
+        elif outcome is not None:
             answers.result(outcome)
-        answers.end(False)
+        answers.end(outcome is None)
 
     def _gone(self) -> None:
         _RUNNING.discard(self)
@@ -135,13 +148,13 @@ class _Failure:
     error: Exception
 
 
-def _guarded(box: list[Work], stop: Callable[[], bool]) -> Steps:
+def _guarded(box: list[Work], enough: Callable[[], bool], stop: Callable[[], bool]) -> Steps:
     """Go on until the end or a stop; return an exception in a box.
 
     A worker would raise it again in the event loop. A worker that is told to quit leaves its
     generator as it is, with all that it holds: this one ends by itself.
     """
-    going = box.pop()(stop)
+    going = box.pop()(enough)
     try:
         while not stop():
             yield next(going)

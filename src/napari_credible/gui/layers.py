@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_credible.flags import SENTENCES
+from napari_credible.gui.placing import PLACED
 from napari_credible.io.image import Image
 from napari_credible.result import Result
 
@@ -18,7 +19,6 @@ _KEPT = (
     "contrast_limits", "gamma", "blending", "projection_mode", "interpolation2d", "interpolation3d",
     "rendering", "opacity",
 )  # fmt: skip
-_PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 METADATA_KEY = "napari-credible"
 
 
@@ -60,7 +60,7 @@ def layer_of(result: Result, attributes: dict[str, Any], names: Container[str]) 
     return {
         **attributes,
         "data": data,
-        "name": _unique(f"{result.source.name} · denoised", names),
+        "name": unique_name(f"{result.source.name} · denoised", names),
         "metadata": {
             METADATA_KEY: result.record(),
             "header": dict(result.source.header),
@@ -92,7 +92,8 @@ def letters_of(labels: Sequence[Any]) -> str:
     return letters
 
 
-def _unique(name: str, taken: Container[str]) -> str:
+def unique_name(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken: itself, or with the first free number."""
     if name not in taken:
         return name
     number = 2
@@ -109,6 +110,6 @@ def flags_of(result: Result, attributes: dict[str, Any], name: str) -> dict[str,
     flags = result.flags
     if attributes.get("rgb"):
         flags = np.bitwise_or.reduce(flags, axis=-1)
-    placed = {n: attributes[n] for n in _PLACED if n in attributes}
+    placed = {n: attributes[n] for n in PLACED if n in attributes}
     meanings = {int(flag): sentence for flag, sentence in SENTENCES.items()}
     return {**placed, "data": flags, "name": f"{name} · flags", "metadata": {"flags": meanings}}

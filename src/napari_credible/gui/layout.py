@@ -1,12 +1,14 @@
-"""The controls of the Denoise widget and where they stand."""
+"""The controls of a widget that runs a recipe, and where they stand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from magicgui.widgets import CheckBox, ComboBox, PushButton, Slider
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -27,37 +29,44 @@ from napari_credible.recipe import Recipe
 # Narrow enough for a 1280 pixel screen, wide enough for the sentences.
 _NARROWEST = 360
 _SAID_HIGH = 120
+_SCROLL_BAR = 8
 
 
 class Controls:
-    """Everything that can be set or read in the widget beside axes and noise."""
+    """What can be set or read in a widget that runs a recipe, beside axes and noise.
 
-    def __init__(self, recipe: Recipe, layers: Callable[..., Any]) -> None:
+    Never built itself: who builds on it adds what its method has beside.
+
+    Attributes
+    ----------
+    first, more : tuple of widgets
+        At the top of the form, and hidden in its section "More".
+    sections : list of (str, QWidget)
+        Further sections, closed to begin with.
+    looks : tuple of widgets
+        In one line above the plan.
+    """
+
+    first: tuple[Any, ...]
+    more: tuple[Any, ...]
+    looks: tuple[Any, ...]
+
+    def __init__(self, recipe: Recipe, layers: Callable[..., Any], verb: str) -> None:
         self.layer = ComboBox(
-            label="image", choices=layers, nullable=False, tooltip="Which layer is denoised"
+            label="image", choices=layers, nullable=False, tooltip=f"Which layer to {verb.lower()}"
         )
-        values = {name: getattr(recipe, name) for name in knobs(Recipe)}
-        self.fields = fields(Recipe, values, recipe.method)
-        self.preview = CheckBox(
-            text="Preview", value=False, tooltip="Denoise what is in view, without a run"
-        )
-        self.how = ComboBox(
-            choices=[WHOLE, SPLIT, BLINK],
-            tooltip="Whole, the input left of a line, or in turn",
-        )
-        self.share = Slider(value=50, min=0, max=100, tooltip="Where the preview is split")
-        self.flags = CheckBox(
-            text="Add doubts as labels",
-            value=False,
-            tooltip="A second layer that marks saturated, missing and faint pixels",
-        )
-        self.run = PushButton(text="Denoise", tooltip="Denoise the whole layer into a new one")
-        self.cancel = PushButton(text="Cancel", enabled=False, tooltip="Stop; nothing is added")
+        declared = knobs(Recipe, recipe.method)
+        begin = {name: getattr(recipe, name) for name in declared}
+        self.fields = fields(Recipe, begin, recipe.method)
+        self.preview = CheckBox(value=False)
+        self.run = PushButton(text=verb)
+        self.cancel = PushButton(enabled=False)
         self.bar = QProgressBar()
         self.bar.setVisible(False)
-        self.plan, self.status = _sentence(), _sentence()
+        self.plan, self.status = sentence(), sentence()
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.axes_section: Any = None
+        self.sections: list[tuple[str, QWidget]] = []
         self.actions = QWidget()
 
     def values(self) -> dict[str, Any]:
@@ -76,23 +85,52 @@ class Controls:
         self.axes_section.setText(f"Axes: {summary}")
 
 
+class DenoiseControls(Controls):
+    """The controls of the Denoise widget: a preview in three ways, and doubts as labels."""
+
+    def __init__(self, recipe: Recipe, layers: Callable[..., Any]) -> None:
+        super().__init__(recipe, layers, "Denoise")
+        self.preview.text = "Preview"
+        self.preview.tooltip = "Denoise what is in view, without a run"
+        self.how = ComboBox(
+            choices=[WHOLE, SPLIT, BLINK],
+            tooltip="Whole, the input left of a line, or in turn",
+        )
+        self.share = Slider(value=50, min=0, max=100, tooltip="Where the preview is split")
+        self.flags = CheckBox(
+            text="Add doubts as labels",
+            value=False,
+            tooltip="A second layer that marks saturated, missing and faint pixels",
+        )
+        self.run.tooltip = "Denoise the whole layer into a new one"
+        self.cancel.text, self.cancel.tooltip = "Cancel", "Stop; nothing is added"
+        self.first = (self.layer, self.fields["denoiser"])
+        others = [field for name, field in self.fields.items() if name != "denoiser"]
+        self.more = (*others, self.flags)
+        self.looks = (self.preview, self.how, self.share)
+
+
 def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) -> None:
     """Let the form scroll, and keep what starts, stops and tells of a run always in sight."""
-    controls.axes_section = _section("Axes", axes)
-    others = [field for name, field in controls.fields.items() if name != "denoiser"]
+    controls.axes_section = section("Axes", axes)
     form = QVBoxLayout()
-    form.addLayout(_rows(controls.layer, controls.fields["denoiser"]))
+    first = rows(*controls.first)
+    # The scroll bar would hide the ends of the boxes.
+    first.setContentsMargins(0, 0, _SCROLL_BAR, 0)
+    form.addLayout(first)
     form.addWidget(controls.axes_section)
-    form.addWidget(_section("Noise", noise, open=True))
-    form.addWidget(_section("More", _holding(_rows(*others, controls.flags))))
-    form.addWidget(_section("Use this recipe elsewhere", controls.actions))
+    form.addWidget(section("Noise", noise, open=True))
+    for title, content in controls.sections:
+        form.addWidget(section(title, content))
+    form.addWidget(section("More", holding(rows(*controls.more))))
+    form.addWidget(section("Use this recipe elsewhere", controls.actions))
     form.addStretch()
     stack = QVBoxLayout(widget)
     stack.setContentsMargins(4, 4, 4, 4)
-    stack.addWidget(_scrolling(_holding(form)), stretch=1)
-    stack.addLayout(_line(controls.preview, controls.how, controls.share))
+    stack.addWidget(_scrolling(holding(form)), stretch=1)
+    stack.addLayout(line(*controls.looks))
     stack.addWidget(controls.plan)
-    stack.addLayout(_line(controls.run, controls.cancel))
+    stack.addLayout(line(controls.run, controls.cancel))
     stack.addWidget(controls.bar)
     said = _scrolling(controls.status)
     said.setMaximumHeight(_SAID_HIGH)
@@ -109,39 +147,67 @@ def _scrolling(content: QWidget) -> QScrollArea:
     return area
 
 
-def _section(title: str, content: QWidget, *, open: bool = False) -> QCollapsible:
-    section = QCollapsible(title)
-    section.setDuration(0)
-    section.setContentsMargins(0, 0, 0, 0)
-    section.layout().setSpacing(0)
-    section.addWidget(content)
-    (section.expand if open else section.collapse)(animate=False)
-    return section
+def section(title: str, content: QWidget, *, open: bool = False) -> QCollapsible:
+    """Return content under a title that hides it."""
+    found = QCollapsible(title)
+    found.setDuration(0)
+    found.setContentsMargins(0, 0, 0, 0)
+    found.layout().setSpacing(0)
+    found.addWidget(content)
+    (found.expand if open else found.collapse)(animate=False)
+    return found
 
 
-def _rows(*widgets: Any) -> QFormLayout:
+def reveal(widget: QWidget) -> None:
+    """Open the section that holds a widget, and scroll to it."""
+    area, above = None, widget.parentWidget()
+    while above is not None and area is None:
+        if isinstance(above, QCollapsible):
+            above.expand(animate=False)
+        area = above if isinstance(above, QScrollArea) else None
+        above = above.parentWidget()
+    if area is not None:
+        # Only after it is laid out does it have a place.
+        QTimer.singleShot(0, partial(_scrolled, ref(area), ref(widget)))
+
+
+def _scrolled(area: Any, widget: Any) -> None:
+    try:
+        area().ensureWidgetVisible(widget())
+    except (AttributeError, RuntimeError):
+        return  # the dock was closed meanwhile
+
+
+def rows(*widgets: Any) -> QFormLayout:
+    """Return a form of fields with their labels."""
     form = QFormLayout()
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     for widget in widgets:
-        form.addRow("" if isinstance(widget, CheckBox) else widget.label, widget.native)
+        if isinstance(widget, QWidget):
+            form.addRow("", widget)
+        else:
+            form.addRow("" if isinstance(widget, CheckBox) else widget.label, widget.native)
     return form
 
 
-def _line(*widgets: Any) -> QHBoxLayout:
-    line = QHBoxLayout()
+def line(*widgets: Any) -> QHBoxLayout:
+    """Return fields side by side."""
+    beside = QHBoxLayout()
     for widget in widgets:
-        line.addWidget(widget.native)
-    return line
+        beside.addWidget(widget.native)
+    return beside
 
 
-def _holding(layout: Any) -> QWidget:
+def holding(layout: Any) -> QWidget:
+    """Return a widget with a layout."""
     holder = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)
     holder.setLayout(layout)
     return holder
 
 
-def _sentence() -> QLabel:
+def sentence() -> QLabel:
+    """Return a label that wraps its words and lets them be copied."""
     label = QLabel()
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -7,17 +7,19 @@ from collections.abc import Generator
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.plan import load, placed, plan
 from napari_credible.planes import Progress, seconds_per_pixel
+from napari_credible.region import Region
 from napari_credible.stopping import stoppable
 
 # Seconds a pixel by denoiser, device and precision: timed once a session.
 _TIMED: dict[tuple[str, str, bool], float] = {}
 
 
-def planned(asked: Asked, stop: Stop) -> Generator[Progress, None, str]:
+def planned(asked: Asked, region: Region | None, stop: Stop) -> Generator[Progress, None, str]:
     """Return the plan in one sentence, with the duration that a timed tile foretells."""
     yield Progress(0, 1, "timing one tile")
     denoiser = load(asked.recipe)
-    todo = plan(asked.recipe, asked.image, denoiser)
+    image = asked.image if region is None else region.outline(asked.image)
+    todo = plan(asked.recipe, image, denoiser)
     key = (asked.recipe.denoiser, todo.device, todo.bfloat16)
     if key not in _TIMED:
         with stoppable(stop):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from napari.layers import Image as ImageLayer
-from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 from superqt.utils import qdebounced
@@ -16,15 +16,46 @@ from superqt.utils import qdebounced
 from napari_credible.channel import Channel
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.job import Answers, Job
-from napari_credible.gui.region import Region, region_in_view
-from napari_credible.io.image import Image
+from napari_credible.gui.layers import attributes_of
+from napari_credible.gui.placing import moved
+from napari_credible.gui.region import region_in_view
 from napari_credible.planes import Progress
+from napari_credible.region import Region
+from napari_credible.result import Result
 from napari_credible.run import channels_of, steps
 
 _SETTLED_MS, _BLINK_MS = 250, 600
-_LINKED = ("contrast_limits", "gamma", "colormap")
 WHOLE, SPLIT, BLINK = "whole", "split", "blink"
 PREVIEW_KEY = "napari-credible-preview"
+
+
+@dataclass(frozen=True)
+class Previewed:
+    """What of a result a preview shows, and how.
+
+    Attributes
+    ----------
+    name : str
+        Behind the input's name.
+    doing, shown : str
+        What is said meanwhile, and of the size that is shown.
+    picture : callable
+        Returns the pixels of a result.
+    look : callable
+        Returns the layer attributes that differ from the input's, for these pixels.
+    linked : tuple of str
+        Attributes that the input and the preview share while it is there.
+    on_top : bool
+        Above all layers, not only above the input.
+    """
+
+    name: str
+    doing: str
+    shown: str
+    picture: Callable[[Result], NDArray[Any]]
+    look: Callable[[NDArray[Any]], dict[str, Any]]
+    linked: tuple[str, ...]
+    on_top: bool = False
 
 
 class Preview(QObject):  # type: ignore[misc]
@@ -40,6 +71,8 @@ class Preview(QObject):  # type: ignore[misc]
         Is told in words what the preview shows or lacks.
     on_noise : callable
         Is told the noise models, where the preview had to measure them.
+    what : Previewed
+        The estimate, where not given.
     """
 
     def __init__(
@@ -48,8 +81,10 @@ class Preview(QObject):  # type: ignore[misc]
         ask: Callable[[], Asked | None],
         say: Callable[[str], None],
         on_noise: Callable[[tuple[Any, ...]], None],
+        what: Previewed | None = None,
     ) -> None:
         super().__init__()
+        self._what = what or ESTIMATE
         self._viewer, self._ask, self._say, self._on_noise = viewer, ask, say, on_noise
         self._on = False
         self._how, self._share = WHOLE, 0.5
@@ -133,48 +168,51 @@ class Preview(QObject):  # type: ignore[misc]
         answers = Answers(
             partial(self._found, asked=asked, region=region), lambda error: self._say(str(error))
         )
-        self._job = Job(partial(_denoised, asked, region, known), answers)
+        self._job = Job(partial(_found, asked, region, known, self._what.doing), answers)
 
     def _found(self, found: Any, asked: Asked, region: Region) -> None:
         self._job = None
         if not self._on:
             return
-        noisy, clean, channels, noise = found
+        result, channels = found
+        noise = result.recipe.noise
         if asked.recipe.noise is None:
             self._on_noise(tuple(channel.model for channel in channels))
         key = (id(asked.layer), id(asked.layer.data), asked.image.axes, noise)
         self._known = (key, channels)
-        self._shown = (noisy, clean, asked.image.axes)
+        noisy = np.asarray(result.source.array)
+        self._shown = (noisy, self._what.picture(result), asked.image.axes)
         self._place(asked.layer, asked.attributes, region)
         self._draw()
-        self._say(f"Preview of {region.rows} × {region.columns} pixels in view.")
+        rows, columns = (region.shape[asked.image.axes.index(axis)] for axis in "YX")
+        self._say(f"{self._what.shown} of {rows} × {columns} pixels in view.")
 
     def _place(self, source: Any, attributes: dict[str, Any], region: Region) -> None:
         """Put the temporary layer over the region, adding it where there is none."""
         if self._layer is not None and self._source is not source:
             self._remove(keep=True)
-        corner = Affine(
-            scale=source.scale, translate=source.translate, rotate=source.rotate, shear=source.shear
-        )(region.start)
+        placed = moved(attributes_of(source), region.start)
         if self._layer is None:
             self._source = source
             data = self._picture()
             self._layer = ImageLayer(
                 data,
-                **{**attributes, "translate": corner, "name": f"{source.name} · preview"},
+                **{**attributes, **self._what.look(data), "translate": placed["translate"]},
+                name=f"{source.name} · {self._what.name}",
                 metadata={PREVIEW_KEY: True},
             )
             layers = self._viewer.layers
             chosen = set(layers.selection)
-            layers.insert(
-                layers.index(source) + 1 if source in layers else len(layers), self._layer
-            )
+            beside = source in layers and not self._what.on_top
+            layers.insert(layers.index(source) + 1 if beside else len(layers), self._layer)
             layers.selection = chosen
-            if not source.rgb and source in layers:
-                layers.link_layers([source, self._layer], _LINKED)
+            if self._what.linked and not source.rgb and source in layers:
+                layers.link_layers([source, self._layer], self._what.linked)
         else:
             self._layer.data = self._picture()
-            self._layer.translate = corner
+            self._layer.translate = placed["translate"]
+            for name, value in self._what.look(self._layer.data).items():
+                setattr(self._layer, name, value)
 
     def _draw(self) -> None:
         if self._layer is not None and self._shown is not None:
@@ -213,39 +251,35 @@ class Preview(QObject):  # type: ignore[misc]
             return
         layers = self._viewer.layers
         source, self._source = self._source, None
-        if source in layers and not layer.rgb:
-            layers.unlink_layers([source, layer], _LINKED)
+        if self._what.linked and source in layers and not layer.rgb:
+            layers.unlink_layers([source, layer], self._what.linked)
         chosen = set(layers.selection) - {layer}
         layers.remove(layer)
         layers.selection = chosen
 
 
-def _denoised(
-    asked: Asked, region: Region, known: list[Channel] | None, stop: Stop
-) -> Generator[Progress, None, Any]:
-    """Return the region noisy and clean, and what was found on the whole image for it."""
+def _found(
+    asked: Asked, region: Region, known: list[Channel] | None, doing: str, stop: Stop
+) -> Generator[Progress, None, tuple[Result, list[Channel]]]:
+    """Return the region's result, and what was found on the whole image for it."""
     recipe = yield from asked.measured()
-    yield Progress(0, 1, "denoising the view")
+    yield Progress(0, 1, doing)
     channels = known if known is not None else channels_of(recipe, asked.image)
-    part = region.of(asked.image)
-    part = part.with_array(np.asarray(part.array))
-    mine = channels[region.channel] if region.channel is not None else None
-    each = (mine,) if mine is not None else channels
-    one = recipe.replace(noise=tuple(channel.model for channel in each))
-    if not part.channel_axis:
-        one = recipe.replace(noise=each[0].model)
-    result = yield from steps(one, part, known=each, stop=stop)
-    inner = region.inner
-    noise = recipe.noise
-    shown = _shown_as(part, result.image)
-    return part.array[inner], shown[inner], channels, noise
+    result = yield from steps(recipe, asked.image, region=region, known=channels, stop=stop)
+    return result, channels
 
 
-def _shown_as(part: Image, found: Image) -> NDArray[Any]:
+def _shown_as(result: Result) -> NDArray[Any]:
     """Return the estimate as napari can show it: colours in the input's integers."""
-    kind = np.dtype(part.array.dtype)
-    shown = np.asarray(found.array, dtype=np.float32)
-    if "S" in part.axes and kind.kind in "iu":
-        limits = np.iinfo(kind)
-        shown = np.clip(np.round(shown), limits.min, limits.max).astype(kind)
-    return shown
+    colour = "S" in result.source.axes and np.dtype(result.source.array.dtype).kind in "iu"
+    return result.in_input_type() if colour else np.asarray(result.image.array, dtype=np.float32)
+
+
+ESTIMATE = Previewed(
+    name="preview",
+    doing="denoising the view",
+    shown="Preview",
+    picture=_shown_as,
+    look=lambda _: {},
+    linked=("contrast_limits", "gamma", "colormap"),
+)

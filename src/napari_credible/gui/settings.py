@@ -28,14 +28,20 @@ def default_recipe() -> Recipe:
     return recipe
 
 
-def _stored() -> dict[str, Any]:
-    if _untouched():
-        return {}
-    try:
-        from napari.settings import get_plugin_settings
+def scratch_folder() -> str | None:
+    """Return where draws that are too large for memory go; None is the system's folder."""
+    return _kept("scratch") or None
 
-        kept = get_plugin_settings("napari-credible").defaults
-    except (ImportError, KeyError):
+
+def _kept(name: str) -> Any:
+    """Return one stored value; None where napari keeps none."""
+    kept = _group()
+    return None if kept is None else getattr(kept, name, None)
+
+
+def _stored() -> dict[str, Any]:
+    kept = _group()
+    if kept is None:
         return {}
     return {
         "denoiser": kept.denoiser,
@@ -43,7 +49,22 @@ def _stored() -> dict[str, Any]:
         "precision": kept.precision,
         "memory": None if kept.memory == AUTOMATIC else kept.memory,
         "dtype": kept.dtype,
+        "sampler": kept.sampler,
+        "n_draws": kept.n_draws,
+        "level": kept.level,
     }
+
+
+def _group() -> Any:
+    """Return the stored preferences, or None where napari keeps none."""
+    if _untouched():
+        return None
+    try:
+        from napari.settings import get_plugin_settings
+
+        return get_plugin_settings("napari-credible").defaults
+    except (ImportError, KeyError):
+        return None
 
 
 def _untouched() -> bool:
