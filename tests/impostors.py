@@ -213,3 +213,55 @@ class HalfTheSpread:
         if number < self.steps - 1:
             return state
         return replace(state, clean=(self._mean + state.clean) / 2)
+
+
+def samplers():
+    """Samplers whose draws are wrong in one way each."""
+    from napari_credible.samplers import Ancestral
+
+    return [BlindSampler(), CertainSampler(), HalfSampler(), Ancestral(64)]
+
+
+class _Wrong:
+    """Changes one thing of the default sampler."""
+
+    def __init__(self):
+        from napari_credible.samplers import Corrected
+
+        self.right = Corrected()
+        self.steps, self.evaluations = self.right.steps, self.right.evaluations
+
+    def __repr__(self):
+        return type(self).__name__
+
+    def start(self, denoise, y, sigma):
+        return self.right.start(denoise, y, sigma)
+
+    def step(self, state, number, denoise, noise):
+        return self.right.step(state, number, denoise, noise)
+
+
+class BlindSampler(_Wrong):
+    """Begins anywhere but at the data."""
+
+    def start(self, denoise, y, sigma):
+        return self.right.start(denoise, y.flip(-1), sigma)
+
+
+class CertainSampler(_Wrong):
+    """Adds no noise."""
+
+    def step(self, state, number, denoise, noise):
+        return self.right.step(state, number, denoise, lambda: 0 * noise())
+
+
+class HalfSampler(_Wrong):
+    """Draws half of the images, and averages each with the one before."""
+
+    def step(self, state, number, denoise, noise):
+        def shared():
+            z = noise()
+            z[1::2] = z[::2]
+            return z
+
+        return self.right.step(state, number, denoise, shared)

@@ -124,7 +124,7 @@ class Posterior:
         Bounds are order statistics chosen such that a further draw, of which the truth is one
         for an exact sampler, lies inside with probability ``level``: see
         :mod:`napari_credible.bounds`. With fewer than 19 draws at 90 % they reach beyond the
-        extremes, by a width that is right for normal draws.
+        extremes, by what is right for normal draws.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Posterior:
         Parameters
         ----------
         k : int, at least 1
-            At most n_draws - 1 are returned.
+            At most n_draws - 1 are returned. Pixels that were not drawn take no part.
 
         References
         ----------
@@ -174,6 +174,7 @@ class Posterior:
         images /= np.maximum(np.linalg.norm(images, axis=1, keepdims=True), 1e-300)
         peak = np.take_along_axis(images, np.abs(images).argmax(1)[:, None], 1)
         images *= np.where(peak < 0, -1.0, 1.0)
+        images[:, np.isnan(np.asarray(self.draws[0])).ravel()] = np.nan
         kept = np.maximum(values[order], 0)
         return Components(
             np.asarray(images.reshape(len(order), *self.draws.shape[1:]), dtype=np.float32),
@@ -212,7 +213,7 @@ class Posterior:
         >>> draws = np.random.default_rng(0).normal(5, 1, (100, 8, 8))
         >>> total = Posterior(draws).of(np.sum)
         >>> [round(float(bound)) for bound in total.interval(0.9)]
-        [306, 334]
+        [304, 336]
         """
         return Posterior(np.stack([np.asarray(function(np.asarray(draw))) for draw in self.draws]))
 
@@ -280,7 +281,10 @@ class Posterior:
         return Posterior(draws, lowest, self.widen)
 
     def _place(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Hold a mask to the draws; one of a plane serves all planes."""
+        """Hold a mask to the draws; one of a plane serves all planes.
+
+        Pixels that were not drawn, saturated or not finite, are left out.
+        """
         mask = np.asarray(mask)
         shape = self.draws.shape[1:]
         if mask.dtype != np.bool_ or mask.shape not in (shape, shape[-2:]) or not mask.any():
@@ -288,7 +292,14 @@ class Posterior:
                 f"the mask has type {mask.dtype}, shape {mask.shape} and {np.count_nonzero(mask)} "
                 f"pixels set; give booleans of shape {shape} with at least one True"
             )
-        return np.broadcast_to(mask, shape)
+        place: NDArray[np.bool_] = np.broadcast_to(mask, shape) & ~np.isnan(
+            np.asarray(self.draws[0])
+        )
+        if not place.any():
+            raise ValueError(
+                "no pixel of the mask was drawn: all are saturated or not finite; choose others"
+            )
+        return place
 
 
 def _share_above(draws: Array, threshold: float) -> Array:
@@ -297,9 +308,10 @@ def _share_above(draws: Array, threshold: float) -> Array:
 
 
 def _centred(draws: Array) -> NDArray[np.float64]:
-    """Return the draws around their mean, shape (n_draws, pixels)."""
+    """Return the draws around their mean, shape (n_draws, pixels); 0 where nothing was drawn."""
     mean = np.asarray(draws.mean(0, dtype=np.float64), dtype=np.float32)
-    return np.asarray((draws - mean).reshape(len(draws), -1), dtype=np.float64)
+    away = np.asarray((draws - mean).reshape(len(draws), -1), dtype=np.float64)
+    return np.nan_to_num(away)
 
 
 def _along(vectors: NDArray[np.float64], draws: Array) -> NDArray[np.float64]:

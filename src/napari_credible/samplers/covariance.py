@@ -43,7 +43,7 @@ class Covariance(Checked):
     """
 
     kind: ClassVar[str] = "covariance"
-    ladder: Annotated[int, Knob(2, 10000, "", "noise levels")] = 8
+    ladder: Annotated[int, Knob(2, 10000, "", "noise levels")] = 16
     degree: Annotated[int, Knob(1, 64, "", "Jacobian products at each level")] = 3
     lowest: Annotated[float, Knob(0, 1, "", "last level / first", above=True)] = 0.03
 

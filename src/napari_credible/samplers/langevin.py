@@ -45,9 +45,9 @@ class Langevin(Checked):
     Notes
     -----
     It has not quite mixed when a level ends, so a part of y's noise stays. With these numbers, on
-    Gaussian priors from a third to ten noise levels wide, the mean moves with y up to 1.03 times
+    Gaussian priors from a third to ten noise levels wide, the mean moves with y up to 1.04 times
     as much as the posterior's and the variance is 0.98 to 1.00 of it. The step of [1]_ and [2]_,
-    ``size=0.033``, mixes less: 1.25 times, and 0.89 to 1.07. Not an exact sampler.
+    ``size=0.033``, mixes less: 1.27 times, and 0.89 to 1.07. Not an exact sampler.
     """
 
     kind: ClassVar[str] = "langevin"
