@@ -1,0 +1,193 @@
+"""From a mode and the planes of an image to what is minimised and who judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_credible.adapt.judge import ByHiddenPixels, ByNextFrame, ByStein, Judge
+from napari_credible.adapt.modes import (
+    BlindSpot,
+    External,
+    Frames,
+    Internal,
+    Mode,
+    Recorruption,
+    Stabiliser,
+    Sure,
+    Thinning,
+    name_of,
+)
+from napari_credible.adapt.objectives import (
+    Clean,
+    Hidden,
+    Neighbours,
+    Objective,
+    Recorrupted,
+    Stein,
+    Thinned,
+)
+from napari_credible.adapt.scene import Crops, Scene
+from napari_credible.denoise.learned import Learned
+from napari_credible.noise import PoissonGaussian
+
+# Least photoelectrons between two values of a counter for thinning to be right.
+_MOST_READ_NOISE = 0.2
+# Ranges of examples and image that differ by more are in other units.
+_MOST_APART = 10.0
+
+Pairs = Sequence[tuple[Scene, Scene]]
+
+
+def objective_of(
+    mode: Mode,
+    base: Learned,
+    scenes: Sequence[Scene],
+    pairs: Pairs = (),
+    examples: Sequence[NDArray[Any]] = (),
+) -> tuple[Objective, Judge]:
+    """Return the objective of a mode, and its judge.
+
+    Parameters
+    ----------
+    mode : Mode
+        Which, with its numbers.
+    base : Learned
+        Denoises the image once for :class:`Internal`.
+    scenes : sequence of Scene
+        Planes of the image.
+    pairs : sequence of (Scene, Scene)
+        Neighbouring frames or slices, for :class:`Frames`.
+    examples : sequence of ndarray, shape (Y, X), image units
+        Clean, for :class:`External`.
+
+    Raises
+    ------
+    ValueError
+        One sentence, where the mode lacks what it needs.
+    """
+    if isinstance(mode, External):
+        layers, sigmas = _clean(scenes, examples)
+        crops = Crops(layers, mode.crop, mode.batch, base.stride)
+        return Clean(crops, sigmas, mode.lower), ByStein(scenes, everywhere=True)
+    if len(examples):
+        raise ValueError(
+            f"examples are given, but mode {name_of(mode)!r} uses none; give mode='external'"
+        )
+    if isinstance(mode, Frames):
+        crops = Crops(
+            [_pair(*pair) for pair in _some_pairs(pairs)], mode.crop, mode.batch, base.stride
+        )
+        return Neighbours(crops, _sigmas([a for a, _ in pairs])), ByNextFrame(pairs)
+    if isinstance(mode, Thinning):
+        crops = Crops([_counts(s) for s in scenes], mode.crop, mode.batch, base.stride)
+        lows, spans = (torch.tensor([getattr(s, n) for s in scenes]) for n in ("low", "span"))
+        return Thinned(crops, lows, spans, mode.share), ByStein(scenes)
+    if isinstance(mode, Internal):
+        layers = [torch.stack([_denoised(base, s), s.weight()]) for s in scenes]
+        crops = Crops(layers, mode.crop, mode.batch, base.stride)
+        return Clean(crops, _sigmas(scenes), mode.lower), ByStein(scenes)
+    layers = [torch.stack([s.noisy, s.weight()]) for s in scenes]
+    crops, sigmas = Crops(layers, mode.crop, mode.batch, base.stride), _sigmas(scenes)
+    if isinstance(mode, Sure):
+        return Stein(crops, sigmas, mode.stride), ByStein(scenes)
+    if isinstance(mode, Recorruption):
+        return Recorrupted(crops, sigmas, mode.strength), ByStein(scenes)
+    if isinstance(mode, BlindSpot):
+        return Hidden(crops, sigmas, mode.spacing), ByStein(scenes)
+    assert isinstance(mode, Stabiliser)
+    return Hidden(crops, sigmas, mode.spacing), ByHiddenPixels(scenes, variance=0.0)
+
+
+def _sigmas(scenes: Sequence[Scene]) -> Tensor:
+    return torch.tensor([scene.sigma for scene in scenes])
+
+
+def _denoised(base: Learned, scene: Scene) -> Tensor:
+    """Return a plane denoised once, in the units of the network."""
+    device = next(base.net.parameters()).device
+    with torch.no_grad():
+        found: Tensor = base.fitted(0.0, 1.0)(scene.noisy[None, None].to(device), scene.sigma)
+    return found[0, 0].cpu()
+
+
+def _clean(
+    scenes: Sequence[Scene], examples: Sequence[NDArray[Any]]
+) -> tuple[list[Tensor], Tensor]:
+    """Return clean examples in the units of the network, one layer for each plane's affine."""
+    if not len(examples):
+        raise ValueError("mode 'external' tunes on clean images of the same kind; give examples")
+    layers, sigmas = [], []
+    for scene in _kinds(scenes):
+        for example in examples:
+            light = np.asarray(example, dtype=np.float64)
+            if light.ndim != 2 or not np.isfinite(light).all():
+                raise ValueError(
+                    f"an example has shape {light.shape} or values that are not finite; give clean "
+                    "planes (Y, X)"
+                )
+            values = (scene.model.stabilise(light) - scene.low) / scene.span
+            _comparable(values, scene)
+            clean = torch.from_numpy(values.astype(np.float32))
+            layers.append(torch.stack([clean, torch.ones_like(clean)]))
+            sigmas.append(scene.sigma)
+    return layers, torch.tensor(sigmas)
+
+
+def _kinds(scenes: Sequence[Scene]) -> list[Scene]:
+    """Return one scene for each affine: the planes of a channel share theirs."""
+    return list({(scene.low, scene.span): scene for scene in scenes}.values())
+
+
+def _comparable(values: NDArray[np.float64], scene: Scene) -> None:
+    """Refuse an example in other units than the image's."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    own_low, own_high = np.quantile(scene.noisy.numpy(), [0.01, 0.99])
+    most = max(abs(low), abs(high), high - low)
+    if (
+        most > _MOST_APART * max(abs(own_low), abs(own_high))
+        or high - low < (own_high - own_low) / _MOST_APART
+    ):
+        raise ValueError(
+            f"an example spans {low:.3g} to {high:.3g} where the image spans {own_low:.3g} to "
+            f"{own_high:.3g} (shares of its range); give examples in the units of the image"
+        )
+
+
+def _pair(here: Scene, there: Scene) -> Tensor:
+    return torch.stack([here.noisy, there.noisy, here.weight() * there.known])
+
+
+def _some_pairs(pairs: Pairs) -> Pairs:
+    if not pairs:
+        raise ValueError(
+            "mode 'n2n' predicts a frame from its neighbour; give a stack of at least two frames "
+            "or slices"
+        )
+    return pairs
+
+
+def pairs_of(stacks: Sequence[Sequence[Scene]]) -> list[tuple[Scene, Scene]]:
+    """Return neighbouring planes of each stack."""
+    return [pair for planes in stacks for pair in pairwise(planes)]
+
+
+def _counts(scene: Scene) -> Tensor:
+    """Return photon counts and weight of a plane."""
+    model = scene.model
+    read = np.max(model.read_noise / model.gain) if isinstance(model, PoissonGaussian) else np.inf
+    if read > _MOST_READ_NOISE:
+        found = f"a read noise of {read:.2g} electrons" if np.isfinite(read) else "Gaussian noise"
+        raise ValueError(
+            f"mode 'thinning' deals photons, and {found} is none; give mode='recorruption'"
+        )
+    # The transform without read noise, backwards: exact.
+    stabilised = scene.stabilised(scene.noisy).double()
+    counts = (stabilised.clamp_min(0) / 2).square() - 3 / 8 - read**2
+    return torch.stack([counts.float().round(), scene.weight()])
