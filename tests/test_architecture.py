@@ -15,14 +15,14 @@ GUI_ONLY = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 # Each room may import from rooms of a smaller number; laws (10) do not import each other.
 LEVEL = {
     "flags": 0, "knob": 0, "stopping": 0, "jvp": 0, "sure": 10,
-    "denoise": 10, "noise": 10, "operators": 10, "schedule": 10, "learning": 12,
+    "denoise": 10, "noise": 10, "operators": 10, "schedule": 10, "learning": 12, "pilot": 11,
     "solvers": 20, "samplers": 20, "adapt": 20, "bounds": 29, "posterior": 30, "jacobian": 30,
     "streamed": 31, "calibration": 32, "checks": 33, "tiling": 40, "stacks": 40, "citations": 50,
     "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55,
-    "pilot": 56, "planes": 57, "drawing": 58, "spreading": 58, "run": 60, "batch": 62,
+    "planes": 57, "drawing": 58, "spreading": 58, "run": 60, "batch": 62,
     "believe": 62, "options": 65,
-    "scenes": 58, "adaptation": 62, "compare": 62,
+    "scenes": 58, "adaptation": 62, "compare": 62, "adapting": 66, "interrupt": 1,
     "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_credible.io.files import ZARR, check_writable, read_all, write
+from napari_credible.adapting import adapt, compare
+from napari_credible.interrupt import interruptible
+from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
+from napari_credible.io.opened import opened
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
 from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.result import Result, expected
-from napari_credible.stopping import Stopped
 from napari_credible.training.command import train
 
 app = typer.Typer(
@@ -33,6 +32,8 @@ app = typer.Typer(
 )
 
 app.command()(train)
+app.command()(adapt)
+app.command()(compare)
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
@@ -184,29 +185,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
 
 
-def opened(source: Path, axes: str = "", hdu: str = "") -> Image:
-    """Return the image of a file that the options choose."""
-    images = read_all(source)
-    image = images[0]
-    if hdu:
-        named = {str(i.header.get("_hdu", k)): i for k, i in enumerate(images)}
-        named |= {i.name.lower(): i for i in images}
-        if hdu.lower() not in named:
-            raise ValueError(f"{source.name} has no image HDU {hdu}; it has {', '.join(named)}")
-        image = named[hdu.lower()]
-    if axes:
-        image = Image(
-            image.array,
-            axes.upper(),
-            image.scale,
-            image.axis_units,
-            image.unit,
-            image.header,
-            image.name,
-        )
-    return image
-
-
 def _carry_out(
     recipe: Recipe, source: Path, output: Path, axes: str, hdu: str, overwrite: bool, quiet: bool
 ) -> None:
@@ -251,30 +229,9 @@ def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
     if recipe.method not in DRAWING:
         result: Result = _exhausted(steps(recipe, image), quiet)
         return result
-    with _interruptible() as stop:
+    with interruptible() as stop:
         result = _exhausted(steps(recipe, image, stop=stop), quiet)
     return result
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a request; a second one ends the program."""
-    asked: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, _: Any) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    except Stopped:
-        raise KeyboardInterrupt from None
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, before)
 
 
 def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from napari_credible.adapt.judge import ByHiddenPixels, ByStein, Denoise, Score
+from napari_credible.adapt.judge import ByHiddenPixels, ByStein, Denoise, Score, for_scene
 from napari_credible.adapt.scene import Scene
 from napari_credible.denoise import denoisers as shipped
 from napari_credible.denoise.load import load_denoiser
@@ -125,7 +125,7 @@ def comparing(
         denoiser = given[name] if name in given else load_denoiser(name)
         started = time.perf_counter()
         with stoppable(stop):
-            score = judge(partial(_fitted, denoiser))
+            score = judge(partial(for_scene, denoiser))
         found[name] = score, time.perf_counter() - started
     yield Progress(len(names), len(names), "ranking")
     return ranked(found)
@@ -167,13 +167,8 @@ def _behind(row: Row) -> str:
     return f"{row.behind:.2f} ± {row.behind_error:.2f}" + ("" if row.clear else " (unsure)")
 
 
-def _fitted(denoiser: Denoise, scene: Scene) -> Denoise:
-    fit = getattr(denoiser, "fitted", None)
-    own: Denoise = fit(scene.low, scene.low + scene.span) if fit else denoiser
-    return own
-
-
 def _middle(scene: Scene, side: int) -> Scene:
     cut = tuple(slice(max(0, (n - side) // 2), None) for n in scene.noisy.shape)
     cut = tuple(slice(part.start, part.start + side) for part in cut)
-    return replace(scene, noisy=scene.noisy[cut], known=scene.known[cut])
+    noisy, level, known = (part[cut] for part in (scene.noisy, scene.level, scene.known))
+    return replace(scene, noisy=noisy, level=level, known=known)

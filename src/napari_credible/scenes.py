@@ -15,6 +15,7 @@ from napari_credible.adapt.scene import Scene
 from napari_credible.channel import Channel, filled, flagged
 from napari_credible.flags import Flag
 from napari_credible.io.image import Image
+from napari_credible.pilot import rough_level
 
 # Planes of a channel that are looked at; more would teach little more.
 _MOST = 8
@@ -69,11 +70,13 @@ def _scene(plane: Any, channel: Channel, sums: Any) -> Scene:
     sums.update(np.ascontiguousarray(values).tobytes())
     flags = flagged(values, channel)
     low, span = channel.low, max(channel.high - channel.low, 1.0)
-    stabilised = channel.model.stabilise(filled(values, flags))
+    counts = filled(values, flags)
+    stabilised = channel.model.stabilise(counts)
     return Scene(
         noisy=torch.from_numpy(((stabilised - low) / span).astype(np.float32)),
         low=low,
         span=span,
+        level=torch.from_numpy(rough_level(counts, channel.model).astype(np.float32)),
         model=channel.model,
         known=torch.from_numpy(flags & (Flag.NOT_FINITE | Flag.SATURATED) == 0),
     )

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_credible.adapt.judge import ByHiddenPixels, ByNextFrame, ByStein, Judge
+from napari_credible.adapt.judge import ByHiddenPixels, ByNextFrame, ByStein, Judge, for_scene
 from napari_credible.adapt.modes import (
     BlindSpot,
     External,
@@ -35,7 +35,8 @@ from napari_credible.adapt.objectives import (
 )
 from napari_credible.adapt.scene import Crops, Scene
 from napari_credible.denoise.learned import Learned
-from napari_credible.noise import PoissonGaussian
+from napari_credible.noise import PoissonGaussian, anscombe
+from napari_credible.pilot import rough_level
 
 # Least photoelectrons between two values of a counter for thinning to be right.
 _MOST_READ_NOISE = 0.2
@@ -73,57 +74,57 @@ def objective_of(
         One sentence, where the mode lacks what it needs.
     """
     if isinstance(mode, External):
-        layers, sigmas = _clean(scenes, examples)
-        crops = Crops(layers, mode.crop, mode.batch, base.stride)
-        return Clean(crops, sigmas, mode.lower), ByStein(scenes, everywhere=True)
+        layers = _clean(scenes, examples)
+        return Clean(_crops(layers, mode, base), mode.lower), ByStein(scenes, everywhere=True)
     if len(examples):
         raise ValueError(
             f"examples are given, but mode {name_of(mode)!r} uses none; give mode='external'"
         )
     if isinstance(mode, Frames):
-        crops = Crops(
-            [_pair(*pair) for pair in _some_pairs(pairs)], mode.crop, mode.batch, base.stride
-        )
-        return Neighbours(crops, _sigmas([a for a, _ in pairs])), ByNextFrame(pairs)
+        layers = [_pair(*pair) for pair in _some_pairs(pairs)]
+        return Neighbours(_crops(layers, mode, base)), ByNextFrame(pairs)
     if isinstance(mode, Thinning):
-        crops = Crops([_counts(s) for s in scenes], mode.crop, mode.batch, base.stride)
-        lows, spans = (torch.tensor([getattr(s, n) for s in scenes]) for n in ("low", "span"))
-        return Thinned(crops, lows, spans, mode.share), ByStein(scenes)
+        layers = [_counts(scene, mode.share) for scene in scenes]
+        return Thinned(_crops(layers, mode, base), mode.share), ByStein(scenes)
     if isinstance(mode, Internal):
-        layers = [torch.stack([_denoised(base, s), s.weight()]) for s in scenes]
-        crops = Crops(layers, mode.crop, mode.batch, base.stride)
-        return Clean(crops, _sigmas(scenes), mode.lower), ByStein(scenes)
-    layers = [torch.stack([s.noisy, s.weight()]) for s in scenes]
-    crops, sigmas = Crops(layers, mode.crop, mode.batch, base.stride), _sigmas(scenes)
+        layers = [_layers(s, _denoised(base, s)) for s in scenes]
+        return Clean(_crops(layers, mode, base), mode.lower), ByStein(scenes)
+    crops = _crops([_layers(s, s.noisy) for s in scenes], mode, base)
     if isinstance(mode, Sure):
-        return Stein(crops, sigmas, mode.stride), ByStein(scenes)
+        return Stein(crops, mode.stride), ByStein(scenes)
     if isinstance(mode, Recorruption):
-        return Recorrupted(crops, sigmas, mode.strength), ByStein(scenes)
+        return Recorrupted(crops, mode.strength), ByStein(scenes)
     if isinstance(mode, BlindSpot):
-        return Hidden(crops, sigmas, mode.spacing), ByStein(scenes)
+        return Hidden(crops, mode.spacing), ByStein(scenes)
     assert isinstance(mode, Stabiliser)
-    return Hidden(crops, sigmas, mode.spacing), ByHiddenPixels(scenes, variance=0.0)
+    return Hidden(crops, mode.spacing), ByHiddenPixels(scenes, variance=0.0)
 
 
-def _sigmas(scenes: Sequence[Scene]) -> Tensor:
-    return torch.tensor([scene.sigma for scene in scenes])
+def _crops(layers: Sequence[Tensor], mode: Mode, base: Learned) -> Crops:
+    return Crops(layers, mode.crop, mode.batch, base.stride, mode.turned)
+
+
+def _layers(scene: Scene, image: Tensor) -> Tensor:
+    """Return an image of a scene with what belongs to its pixels: noise level and weight."""
+    return torch.stack([image, scene.sigma, scene.weight()])
 
 
 def _denoised(base: Learned, scene: Scene) -> Tensor:
     """Return a plane denoised once, in the units of the network."""
     device = next(base.net.parameters()).device
+    own = for_scene(base, scene)
     with torch.no_grad():
-        found: Tensor = base.fitted(0.0, 1.0)(scene.noisy[None, None].to(device), scene.sigma)
-    return found[0, 0].cpu()
+        found: Tensor = own(
+            scene.stabilised(scene.noisy)[None, None].to(device), scene.level[None, None].to(device)
+        )
+    return (found[0, 0].cpu() - scene.low) / scene.span
 
 
-def _clean(
-    scenes: Sequence[Scene], examples: Sequence[NDArray[Any]]
-) -> tuple[list[Tensor], Tensor]:
+def _clean(scenes: Sequence[Scene], examples: Sequence[NDArray[Any]]) -> list[Tensor]:
     """Return clean examples in the units of the network, one layer for each plane's affine."""
     if not len(examples):
         raise ValueError("mode 'external' tunes on clean images of the same kind; give examples")
-    layers, sigmas = [], []
+    layers = []
     for scene in _kinds(scenes):
         for example in examples:
             light = np.asarray(example, dtype=np.float64)
@@ -132,12 +133,22 @@ def _clean(
                     f"an example has shape {light.shape} or values that are not finite; give clean "
                     "planes (Y, X)"
                 )
-            values = (scene.model.stabilise(light) - scene.low) / scene.span
+            values = (_expected(scene.model, light) - scene.low) / scene.span
             _comparable(values, scene)
-            clean = torch.from_numpy(values.astype(np.float32))
-            layers.append(torch.stack([clean, torch.ones_like(clean)]))
-            sigmas.append(scene.sigma)
-    return layers, torch.tensor(sigmas)
+            level = np.broadcast_to(scene.model.deviation(light) / scene.span, light.shape)
+            rows = np.stack([values, level, np.ones_like(values)])
+            layers.append(torch.from_numpy(rows.astype(np.float32)))
+    return layers
+
+
+def _expected(model: Any, light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the stabilised counts of ``light``."""
+    if isinstance(model, PoissonGaussian) and np.ndim(model.gain) == np.ndim(model.read_noise) == 0:
+        return anscombe.expectation(
+            np.maximum(model.photoelectrons(light), 0), float(model.read_noise / model.gain)
+        )
+    found: NDArray[np.float64] = model.stabilise(light)
+    return found
 
 
 def _kinds(scenes: Sequence[Scene]) -> list[Scene]:
@@ -152,7 +163,7 @@ def _comparable(values: NDArray[np.float64], scene: Scene) -> None:
     most = max(abs(low), abs(high), high - low)
     if (
         most > _MOST_APART * max(abs(own_low), abs(own_high))
-        or high - low < (own_high - own_low) / _MOST_APART
+        or high - low < (own_high - own_low) / _MOST_APART**2
     ):
         raise ValueError(
             f"an example spans {low:.3g} to {high:.3g} where the image spans {own_low:.3g} to "
@@ -161,7 +172,7 @@ def _comparable(values: NDArray[np.float64], scene: Scene) -> None:
 
 
 def _pair(here: Scene, there: Scene) -> Tensor:
-    return torch.stack([here.noisy, there.noisy, here.weight() * there.known])
+    return torch.stack([here.noisy, there.noisy, here.sigma, here.weight() * there.known])
 
 
 def _some_pairs(pairs: Pairs) -> Pairs:
@@ -178,8 +189,8 @@ def pairs_of(stacks: Sequence[Sequence[Scene]]) -> list[tuple[Scene, Scene]]:
     return [pair for planes in stacks for pair in pairwise(planes)]
 
 
-def _counts(scene: Scene) -> Tensor:
-    """Return photon counts and weight of a plane."""
+def _counts(scene: Scene, share: float) -> Tensor:
+    """Return photon counts, affine, noise level of a share of them, and weight of a plane."""
     model = scene.model
     read = np.max(model.read_noise / model.gain) if isinstance(model, PoissonGaussian) else np.inf
     if read > _MOST_READ_NOISE:
@@ -187,7 +198,11 @@ def _counts(scene: Scene) -> Tensor:
         raise ValueError(
             f"mode 'thinning' deals photons, and {found} is none; give mode='recorruption'"
         )
-    # The transform without read noise, backwards: exact.
-    stabilised = scene.stabilised(scene.noisy).double()
-    counts = (stabilised.clamp_min(0) / 2).square() - 3 / 8 - read**2
-    return torch.stack([counts.float().round(), scene.weight()])
+    stabilised = scene.stabilised(scene.noisy).double().clamp_min(0)
+    # The transform backwards: exact without read noise.
+    counts = ((stabilised / 2).square() - 3 / 8 - read**2).round().clamp_min(0)
+    # The rough light of the plane decides the level of its share.
+    level = rough_level(share * counts.numpy(), PoissonGaussian(1.0))
+    ones = torch.ones_like(counts)
+    rows = [counts, scene.low * ones, scene.span * ones, torch.from_numpy(level), scene.weight()]
+    return torch.stack([row.float() for row in rows])

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_credible.adapt.judge import Judge, Score
+from napari_credible.adapt.judge import Judge, Score, for_scene
 from napari_credible.adapt.modes import Mode
 from napari_credible.adapt.objectives import Objective, Predict
 from napari_credible.adapt.scene import Scene
@@ -24,6 +24,8 @@ from napari_credible.stopping import pause
 
 # Shares of the run over which the rate rises, and norm of the gradient above which it is cut.
 _WARM_UP, _CLIP = 0.03, 1.0
+# Share of the time by which the steps may be behind the clock before it shortens them.
+_SLACK = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +127,7 @@ def fit(
     best: tuple[Score, Network] | None = None
     shown = Progress(0, mode.steps, "adapting")
     for number in range(mode.steps):
-        share = max(number / mode.steps, (time.monotonic() - started) / mode.seconds)
+        share = max(number / mode.steps, _late(time.monotonic() - started, mode))
         ending = share >= 1 or bool(stop and stop())
         if not ending:
             loss = _step(learner, objective, mode, share, rng, half)
@@ -160,11 +162,16 @@ def _step(
 
 
 def predictor(net: Network, half: bool) -> Predict:
-    """Return the estimate of a network, with its gradient, wherever the network is."""
-    device = next(net.parameters()).device
+    """Return the estimate of a network, with its gradient, wherever the network is.
+
+    Levels are maps; a network that takes none is told the root of their mean square.
+    """
+    device, maps = next(net.parameters()).device, getattr(net, "takes_maps", False)
 
     def predict(x: Tensor, sigma: Tensor) -> Tensor:
         pause()
+        if not maps:
+            sigma = sigma.square().mean((1, 2, 3)).sqrt()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             noise: Tensor = net(x.to(device), sigma.to(device))
         return x - noise.float().to(x.device)
@@ -179,6 +186,14 @@ def fast_half(net: Network) -> bool:
         return True
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(native()) and getattr(net.shape, "kind", "") == "unet"
+
+
+def _late(seconds: float, mode: Mode) -> float:
+    """Return the share of the time that is over; less than 0 at first, so that speed decides late.
+
+    As long as the steps are ahead of the clock, the same seed gives the same weights.
+    """
+    return (seconds / mode.seconds - _SLACK) / (1 - _SLACK)
 
 
 def _due(step: int, mode: Mode) -> bool:
@@ -213,11 +228,11 @@ def _fitting(base: Learned, net: Network) -> Callable[[Scene], Callable[..., Ten
     device = next(net.parameters()).device
 
     def fitted(scene: Scene) -> Callable[..., Tensor]:
-        own = replace(base, net=net, low=scene.low, span=scene.span, bfloat16=False)
+        own = for_scene(replace(base, net=net, bfloat16=False), scene)
 
-        def denoise(x: Tensor, sigma: float) -> Tensor:
-            pause()
-            return own(x.to(device), sigma).to(x.device)
+        def denoise(x: Tensor, level: Tensor) -> Tensor:
+            found: Tensor = own(x.to(device), level.to(device))
+            return found.to(x.device)
 
         return denoise
 

@@ -1,6 +1,8 @@
 """How good is a denoiser on this image? Three judges that never see the truth.
 
-All errors are in units of the noise variance of the stabilised image, which is 1.
+All errors are in units of the noise variance of the stabilised image, which is 1. A denoiser is
+called with the map of levels of a scene, or with a number where it takes none: see
+:func:`for_scene`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_credible.adapt.scene import Scene, held_out
+from napari_credible.stopping import pause
 from napari_credible.sure import Difference, Sure, sure
 
 Denoise = Callable[..., Any]
@@ -106,7 +109,7 @@ class ByStein:
         for scene in _some(self.scenes):
             judging = _judging(scene, self.everywhere)
             noisy = scene.stabilised(scene.noisy)[None, None]
-            found = sure(fitted(scene), noisy, 1.0).within(judging[None, None])
+            found = sure(fitted(scene), noisy, scene.level[None, None]).within(judging[None, None])
             parts.append(found)
             pixels.append(int(judging.sum()))
         return Together(tuple(parts), tuple(pixels))
@@ -179,8 +182,8 @@ class ByHiddenPixels:
             for _ in range(2):
                 hidden = lattice(tuple(noisy.shape), self.spacing, rng) * judging
                 with torch.inference_mode():
-                    found = fitted(scene)(without(noisy, hidden), 1.0)
-                error += hidden * ((found - noisy).square() - self.variance)
+                    found = fitted(scene)(without(noisy, hidden), scene.level[None, None])
+                error += hidden * ((found - noisy).square() - self.variance * scene.level.square())
                 count += hidden
             parts.append(cells(error, count))
             pixels.append(int(judging.sum()))
@@ -206,12 +209,28 @@ class ByNextFrame:
             here, there = (_middle(scene) for scene in pair)
             judging = _judging(here, False) & there.known
             with torch.inference_mode():
-                found = fitted(here)(here.stabilised(here.noisy)[None, None], 1.0)
+                found = fitted(here)(
+                    here.stabilised(here.noisy)[None, None], here.level[None, None]
+                )
             apart = found - there.stabilised(there.noisy)
-            error = (apart.square() - 1) * judging
+            error = (apart.square() - there.level.square()) * judging
             parts.append(cells(error, judging[None, None].float()))
             pixels.append(int(judging.sum()))
         return Together(tuple(parts), tuple(pixels))
+
+
+def for_scene(denoiser: Denoise, scene: Scene) -> Denoise:
+    """Return a denoiser that is told levels in the way that it takes them, fitted to a scene."""
+    fit = getattr(denoiser, "fitted", None)
+    own = fit(scene.low, scene.low + scene.span) if fit else denoiser
+    maps = bool(getattr(denoiser, "takes_maps", False))
+
+    def denoise(x: Tensor, level: Tensor) -> Tensor:
+        pause()
+        found: Tensor = own(x, replace(scene, level=level[0, 0]).told(maps))
+        return found
+
+    return denoise
 
 
 def cells(error: Tensor, count: Tensor) -> Cells:
@@ -242,4 +261,9 @@ def _middle(scene: Scene) -> Scene:
         start = max(0, (n - _SIDE) // 2) // 64 * 64
         cut.append(slice(start, start + _SIDE))
     rows, columns = cut
-    return replace(scene, noisy=scene.noisy[rows, columns], known=scene.known[rows, columns])
+    return replace(
+        scene,
+        noisy=scene.noisy[rows, columns],
+        level=scene.level[rows, columns],
+        known=scene.known[rows, columns],
+    )

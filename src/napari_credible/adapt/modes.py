@@ -42,6 +42,8 @@ class Mode(Checked):
         Steps between two scores.
     ema : float
         Decay a step of the averaged weights, which are the ones that are scored and kept.
+    turned : bool
+        Turn and mirror the crops at random: right where the image has no up and down.
     """
 
     steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 400
@@ -50,6 +52,7 @@ class Mode(Checked):
     batch: Annotated[int, Knob(1, 1024, "", "crops a step")] = 8
     crop: Annotated[int, Knob(16, 4096, "pixels", "side of a crop")] = 64
     every: Annotated[int, Knob(1, 10**6, "", "steps between two scores")] = 100
+    turned: bool = True
     ema: Annotated[float, Knob(0, 1, "", "decay of the averaged weights")] = 0.99
 
     def to_dict(self) -> dict[str, Any]:

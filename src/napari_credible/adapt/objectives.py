@@ -47,23 +47,19 @@ class Clean:
     Attributes
     ----------
     crops : Crops
-        Of layers (2, Y, X): clean image and weight.
-    sigmas : Tensor
-        Noise level of each layer.
+        Of layers (3, Y, X): clean image, noise level and weight.
     lower : float
         Share of the crops at lower levels.
     """
 
     crops: Crops
-    sigmas: Tensor
     lower: float = 0.0
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return the error of fresh noise."""
-        drawn, which = self.crops.draw(rng)
-        clean, weight = drawn[:, :1], drawn[:, 1:]
-        sigma = self.sigmas[which] * _levels(rng, len(which), self.lower)
-        noisy = clean + _each(sigma) * _normal(rng, clean)
+        clean, sigma, weight = self.crops.draw(rng)
+        sigma = sigma * _levels(rng, len(clean), self.lower)
+        noisy = clean + sigma * _normal(rng, clean)
         return _mean((predict(noisy, sigma) - clean).square(), weight, sigma)
 
 
@@ -74,29 +70,24 @@ class Stein:
     Attributes
     ----------
     crops : Crops
-        Of layers (2, Y, X): noisy image and weight.
-    sigmas : Tensor
-        Noise level of each layer.
+        Of layers (3, Y, X): noisy image, noise level and weight.
     stride : float
         Of the difference, in noise levels.
     """
 
     crops: Crops
-    sigmas: Tensor
     stride: float
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return Stein's estimate, the divergence from one probe of signs."""
-        drawn, which = self.crops.draw(rng)
-        noisy, weight = drawn[:, :1], drawn[:, 1:]
-        sigma = self.sigmas[which]
+        noisy, sigma, weight = self.crops.draw(rng)
         signs = torch.from_numpy(2 * rng.integers(0, 2, noisy.shape).astype(np.float32) - 1)
-        step = self.stride * _each(sigma)
+        step = self.stride * sigma
         # One call, so that whatever rounds the two rounds them alike.
         both = predict(torch.cat([noisy, noisy + step * signs]), torch.cat([sigma, sigma]))
         here, there = both.chunk(2)
         slope = signs * (there - here) / step
-        return _mean((here - noisy).square() + 2 * _each(sigma).square() * slope, weight, sigma)
+        return _mean((here - noisy).square() + 2 * sigma.square() * slope, weight, sigma)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,23 +97,18 @@ class Recorrupted:
     Attributes
     ----------
     crops : Crops
-        Of layers (2, Y, X): noisy image and weight.
-    sigmas : Tensor
-        Noise level of each layer.
+        Of layers (3, Y, X): noisy image, noise level and weight.
     strength : float
         a.
     """
 
     crops: Crops
-    sigmas: Tensor
     strength: float
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return the distance of the two."""
-        drawn, which = self.crops.draw(rng)
-        noisy, weight = drawn[:, :1], drawn[:, 1:]
-        sigma = self.sigmas[which]
-        seen, target = recorrupted(noisy, _each(sigma), self.strength, rng)
+        noisy, sigma, weight = self.crops.draw(rng)
+        seen, target = recorrupted(noisy, sigma, self.strength, rng)
         found = predict(seen, sigma * math.hypot(1, self.strength))
         return _mean((found - target).square(), weight, sigma)
 
@@ -134,23 +120,18 @@ class Hidden:
     Attributes
     ----------
     crops : Crops
-        Of layers (2, Y, X): noisy image and weight.
-    sigmas : Tensor
-        Noise level of each layer.
+        Of layers (3, Y, X): noisy image, noise level and weight.
     spacing : int
         Between hidden pixels.
     """
 
     crops: Crops
-    sigmas: Tensor
     spacing: int
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return the error of hidden pixels on a lattice at a random place."""
-        drawn, which = self.crops.draw(rng)
-        noisy, weight = drawn[:, :1], drawn[:, 1:]
+        noisy, sigma, weight = self.crops.draw(rng)
         hidden = lattice(noisy.shape, self.spacing, rng)
-        sigma = self.sigmas[which]
         found = predict(without(noisy, hidden), sigma)
         return _mean((found - noisy).square(), weight * hidden, sigma)
 
@@ -162,21 +143,16 @@ class Neighbours:
     Attributes
     ----------
     crops : Crops
-        Of layers (3, Y, X): the two and their weight.
-    sigmas : Tensor
-        Noise level of each layer.
+        Of layers (4, Y, X): the two, their noise level and weight.
     """
 
     crops: Crops
-    sigmas: Tensor
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return the distance of one, denoised, from the other."""
-        drawn, which = self.crops.draw(rng)
-        seen, target, weight = (drawn[:, k : k + 1] for k in range(3))
+        seen, target, sigma, weight = self.crops.draw(rng)
         if rng.random() < 0.5:
             seen, target = target, seen
-        sigma = self.sigmas[which]
         return _mean((predict(seen, sigma) - target).square(), weight, sigma)
 
 
@@ -187,26 +163,21 @@ class Thinned:
     Attributes
     ----------
     crops : Crops
-        Of layers (2, Y, X): photon counts and weight.
-    lows, spans : Tensor
-        Affine of the stabilised image of each layer.
+        Of layers (5, Y, X): photon counts, low and span of the stabilised image, noise level of
+        the stabilised part, and weight.
     share : float
         Of the photons that D sees.
     """
 
     crops: Crops
-    lows: Tensor
-    spans: Tensor
     share: float
 
     def __call__(self, predict: Predict, rng: Generator) -> Tensor:
         """Return the distance of the expected from the other photons."""
-        drawn, which = self.crops.draw(rng)
-        counts, weight = drawn[:, :1], drawn[:, 1:]
+        counts, low, span, level, weight = self.crops.draw(rng)
         seen, rest = thinned(counts, self.share, rng)
-        low, span = _each(self.lows[which]), _each(self.spans[which])
         stabilised = 2 * (seen + 3 / 8).sqrt()
-        found = low + span * predict((stabilised - low) / span, 1 / self.spans[which])
+        found = low + span * predict((stabilised - low) / span, level / span)
         expected = (found.square() / 4 - _ASYMPTOTE) * (1 - self.share) / self.share
         error = (expected - rest).square() / (expected.detach() + _LEAST).clamp_min(_LEAST)
         return (weight * error).sum() / weight.sum().clamp_min(1)
@@ -244,19 +215,17 @@ def without(noisy: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _mean(error: Tensor, weight: Tensor, sigma: Tensor) -> Tensor:
-    scaled = _each(weight_of(sigma)) * error * weight
+    usual = sigma.square().mean((1, 2, 3), keepdim=True).sqrt()
+    scaled = weight_of(usual) * error * weight
     return scaled.sum() / weight.expand_as(error).sum().clamp_min(1)
 
 
 def _levels(rng: Generator, count: int, lower: float) -> Tensor:
     """Return factors on the noise level: 1, and lower ones, log-uniform, for a share."""
     factors = np.exp(rng.uniform(np.log(_LOWEST), 0, count))
-    return torch.from_numpy(np.where(rng.random(count) < lower, factors, 1).astype(np.float32))
+    chosen = np.where(rng.random(count) < lower, factors, 1).astype(np.float32)
+    return torch.from_numpy(chosen).view(-1, 1, 1, 1)
 
 
 def _normal(rng: Generator, like: Tensor) -> Tensor:
     return torch.from_numpy(rng.standard_normal(tuple(like.shape), dtype=np.float32))
-
-
-def _each(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)

@@ -14,6 +14,8 @@ from torch import Tensor
 # Tiles that are held out, one in four, are small against structures and large against a crop's
 # reach for texture.
 _TILE = 32
+# Nearer to 1 than a denoiser's own knowledge of a level.
+_NEAR_ONE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,9 @@ class Scene:
     noisy : Tensor, shape (Y, X)
         (stabilised - low) / span.
     low, span : float
-        Affine of the image's channel; the noise level of ``noisy`` is 1 / span.
+        Affine of the image's channel.
+    level : Tensor, shape (Y, X)
+        Noise level of the stabilised plane: 1, less where there are few photons.
     model : NoiseModel
         That stabilised it.
     known : Tensor of bool, shape (Y, X)
@@ -35,17 +39,24 @@ class Scene:
     noisy: Tensor
     low: float
     span: float
+    level: Tensor
     model: Any
     known: Tensor
 
     @property
-    def sigma(self) -> float:
-        """Noise level of ``noisy``."""
-        return 1 / self.span
+    def sigma(self) -> Tensor:
+        """Noise level of ``noisy``, shape (Y, X)."""
+        return self.level / self.span
 
     def stabilised(self, values: Tensor) -> Tensor:
         """Return values in the units of the network in those of the stabilised image."""
         return self.low + self.span * values
+
+    def told(self, maps: bool) -> float | Tensor:
+        """Return the level for a denoiser: a number, or a map (1, 1, Y, X) where it takes one."""
+        if float((self.level - 1).abs().max()) < _NEAR_ONE:
+            return 1.0
+        return self.level[None, None] if maps else float(self.level.square().mean().sqrt())
 
     def weight(self) -> Tensor:
         """Return 1 where a loss may look and 0 elsewhere: at held-out and at unknown pixels."""
@@ -59,7 +70,7 @@ def held_out(shape: Sequence[int]) -> Tensor:
 
 
 class Crops:
-    """Crops, at random places, turned and mirrored.
+    """Crops, at random places, turned and mirrored where that is asked.
 
     Parameters
     ----------
@@ -71,11 +82,15 @@ class Crops:
         Crops of a draw.
     stride : int
         Sides are multiples of it.
+    turned : bool
+        Turn and mirror at random.
     """
 
-    def __init__(self, layers: Sequence[Tensor], side: int, count: int, stride: int) -> None:
+    def __init__(
+        self, layers: Sequence[Tensor], side: int, count: int, stride: int, turned: bool = True
+    ) -> None:
         smallest = min(min(layer.shape[-2:]) for layer in layers)
-        self.layers, self.count = list(layers), count
+        self.layers, self.count, self.turned = list(layers), count, turned
         self.side = min(side, smallest) // stride * stride
         if not self.side:
             raise ValueError(
@@ -84,11 +99,13 @@ class Crops:
         self._shares = np.array([float(layer[0].numel()) for layer in layers])
         self._shares /= self._shares.sum()
 
-    def draw(self, rng: Generator) -> tuple[Tensor, Tensor]:
-        """Return crops (B, K, side, side) and the numbers of the layers that they are of."""
+    def draw(self, rng: Generator) -> tuple[Tensor, ...]:
+        """Return crops, (B, 1, side, side) for each of the K."""
         which = rng.choice(len(self.layers), self.count, p=self._shares)
-        cut = torch.stack([_turned(rng, self._cut(rng, self.layers[k])) for k in which])
-        return cut, torch.from_numpy(which)
+        cuts = [self._cut(rng, self.layers[k]) for k in which]
+        if self.turned:
+            cuts = [_turned(rng, cut) for cut in cuts]
+        return torch.stack(cuts).split(1, 1)  # type: ignore[no-untyped-call, no-any-return]
 
     def _cut(self, rng: Generator, layer: Tensor) -> Tensor:
         y, x = (int(rng.integers(n - self.side + 1)) for n in layer.shape[-2:])

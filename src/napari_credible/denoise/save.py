@@ -27,10 +27,17 @@ def save_denoiser(denoiser: Learned, path: Path) -> None:
     """
     if not isinstance(denoiser, Learned):
         raise ValueError(f"{denoiser!r} has no weights; a shipped one is loaded by its name")
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path.name} is no name for weights; end it in .safetensors")
+    check_name(path)
     write_weights(denoiser.net, path)
     write_card(denoiser.card, path)
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path that does not end in ``.safetensors``, or whose folder is not there."""
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path.name} is no name for weights; end it in .safetensors")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent}; make it, or write elsewhere")
 
 
 def write_weights(net: nn.Module, path: Path) -> str:

@@ -59,7 +59,7 @@ class Curve(nn.Module):
     def __init__(self, knots: int) -> None:
         super().__init__()
         step = (_TO - _FROM) / (knots - 1)
-        self.start = nn.Parameter(torch.tensor([_FROM]))
+        self.start = nn.Parameter(torch.zeros(1))  # above the identity, at the first knot
         # Slopes as powers of e are above 0 whatever is learned.
         self.slopes = nn.Parameter(torch.zeros(knots - 1))
         self.step = step
@@ -67,14 +67,16 @@ class Curve(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return f(x)."""
         place = ((x - _FROM) / self.step).floor().clamp(0, len(self.slopes) - 1).long()
-        return self._heights()[place] + self._slope(place) * (x - _FROM - place * self.step)
+        left = _FROM + place.to(x.dtype) * self.step
+        return self._heights()[place] + self._slope(place) * (x - left)
 
     def inverse(self, y: Tensor) -> Tensor:
         """Return the x at which f is y."""
         heights = self._heights()
         place = torch.searchsorted(heights.detach(), y.detach().contiguous(), right=True) - 1
         place = place.clamp(0, len(self.slopes) - 1)
-        return _FROM + place * self.step + (y - heights[place]) / self._slope(place)
+        left = _FROM + place.to(y.dtype) * self.step
+        return left + (y - heights[place]) / self._slope(place)
 
     def _slope(self, place: Tensor) -> Tensor:
         return self.slopes.exp()[place]
@@ -82,7 +84,7 @@ class Curve(nn.Module):
     def _heights(self) -> Tensor:
         """Return f at the left end of each piece."""
         rises = self.slopes.exp() * self.step
-        return self.start + torch.cat([rises.new_zeros(1), rises.cumsum(0)[:-1]])
+        return self.start + _FROM + torch.cat([rises.new_zeros(1), rises.cumsum(0)[:-1]])
 
 
 class StabilisedNet(nn.Module):
