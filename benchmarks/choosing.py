@@ -1,4 +1,4 @@
-"""Does the ranking without truth agree with the true one, pair by pair?
+"""The ranking without truth beside the true one, pair by pair.
 
 Squares of test images get noise from a fixed seed; every shipped denoiser is judged by
 ``napari-credible compare``'s score and by its true error on the same pixels. Pairs whose true
