@@ -84,10 +84,12 @@ def measured(case: Case, data: Path, asked: argparse.Namespace) -> tuple[dict, n
     before = nc.denoise(noisy, noise, denoiser=asked.denoiser).estimate
     mode = mode_of(case.mode)
     if asked.steps:
-        mode = replace(mode, steps=asked.steps, every=max(1, asked.steps // 8))
-    started = time.perf_counter()
+        mode = replace(mode, steps=asked.steps, every=max(1, asked.steps // 6))
+    if asked.seconds:
+        mode = replace(mode, seconds=asked.seconds)
+    started, worked = time.perf_counter(), time.process_time()
     adapted = nc.adapt(noisy, noise, denoiser=asked.denoiser, mode=mode, examples=examples)
-    seconds = time.perf_counter() - started
+    seconds, worked = time.perf_counter() - started, time.process_time() - worked
     after = nc.denoise(noisy, noise, denoiser=adapted).estimate
     outcome = adapted.card.adaptation["outcome"]
     crop = CROPS.get(case.image, np.s_[:160, :200])
@@ -97,7 +99,9 @@ def measured(case: Case, data: Path, asked: argparse.Namespace) -> tuple[dict, n
         "estimated": round(outcome["gain"], 2),
         "error": round(outcome["error"], 2),
         "kept": outcome["kept"],
+        "steps": outcome["steps"],
         "seconds": round(seconds),
+        "core_seconds": round(worked),
         "pixels": clean.size,
     }
     return row, np.stack([image[crop] for image in (clean, noisy, before, after)])
@@ -109,7 +113,7 @@ def line(name: str, row: dict, published: tuple[float, float] | None) -> str:
     return (
         f"{name:24} {row['before']:7.2f} {row['after']:7.2f} {row['after'] - row['before']:+6.2f} "
         f"{row['estimated']:+6.2f} ± {row['error']:.2f} {'yes' if row['kept'] else 'no':>5} "
-        f"{row['seconds']:6d}  {told}"
+        f"{row['steps']:6d} {row['seconds']:6d} {row['core_seconds']:7d}  {told}"
     )
 
 
@@ -134,12 +138,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="cases that begin so")
     parser.add_argument("--denoiser", default="unet")
     parser.add_argument("--steps", type=int, default=0, help="fewer or more than usual")
+    parser.add_argument("--seconds", type=float, default=0, help="less or more than usual")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
     known = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
     shown = {}
-    print(f"{'':24}  before   after   gain   estimated   kept      s  published")
+    print(f"{'':24}  before   after   gain   estimated   kept  steps      s  core s  published")
     for case in CASES:
         if not any(str(case).startswith(start) for start in asked.only):
             continue

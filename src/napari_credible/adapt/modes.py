@@ -43,16 +43,16 @@ class Mode(Checked):
     ema : float
         Decay a step of the averaged weights, which are the ones that are scored and kept.
     turned : bool
-        Turn and mirror the crops at random: right where the image has no up and down.
+        Turn and mirror the crops at random: for few examples of a kind without up and down.
     """
 
-    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 400
+    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 600
     seconds: Annotated[float, Knob(1, 1e6, "s", "at most")] = 150.0
     rate: Annotated[float, Knob(0, 0.1, "", "of learning", above=True)] = 1e-4
-    batch: Annotated[int, Knob(1, 1024, "", "crops a step")] = 8
+    batch: Annotated[int, Knob(1, 1024, "", "crops a step")] = 2
     crop: Annotated[int, Knob(16, 4096, "pixels", "side of a crop")] = 64
     every: Annotated[int, Knob(1, 10**6, "", "steps between two scores")] = 100
-    turned: bool = True
+    turned: bool = False
     ema: Annotated[float, Knob(0, 1, "", "decay of the averaged weights")] = 0.99
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,6 +71,7 @@ class Internal(Mode):
         that a sampler, which visits all of them, may still use the result.
     """
 
+    rate: Annotated[float, Knob(0, 0.1, "", "of learning", above=True)] = 3e-4
     lower: Annotated[float, Knob(0, 1, "", "share of crops at lower levels")] = 0.2
 
 
@@ -84,7 +85,8 @@ class External(Mode):
         As for :class:`Internal`.
     """
 
-    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 800
+    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 2400
+    every: Annotated[int, Knob(1, 10**6, "", "steps between two scores")] = 400
     rate: Annotated[float, Knob(0, 0.1, "", "of learning", above=True)] = 1e-3
     lower: Annotated[float, Knob(0, 1, "", "share of crops at lower levels")] = 0.2
 
