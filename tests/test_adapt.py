@@ -278,6 +278,7 @@ def test_adapted_weights_come_back_as_they_were(repaired, cells_part, tmp_path):
     result = nc.denoise(part, noise, denoiser=tmp_path / "own.safetensors")
     assert np.array_equal(result.estimate, nc.denoise(part, noise, denoiser=repaired).estimate)
     assert result.weights == repaired.card.sha256
+    assert any("without ground truth" in source for source in result.citations)
 
 
 @pytest.mark.parametrize("mode", ["internal", "sure", "n2v", "recorruption"])
