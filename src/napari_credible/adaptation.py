@@ -39,7 +39,7 @@ def adapt(
     Parameters
     ----------
     image : numpy or dask array, shape (..., Y, X), or Image
-        Noisy. Up to eight of its planes are looked at.
+        Noisy. Up to eight of its planes are looked at, in their middle 1024 x 1024 pixels.
     noise : NoiseModel, one for each channel, or None
         In image units; None measures it.
     denoiser : str or Learned, optional

@@ -19,6 +19,8 @@ from napari_credible.pilot import rough_level
 
 # Planes of a channel that are looked at; more would teach little more.
 _MOST = 8
+# Sides of the part of a plane that is kept.
+_SIDE = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +74,23 @@ def _scene(plane: Any, channel: Channel, sums: Any) -> Scene:
     low, span = channel.low, max(channel.high - channel.low, 1.0)
     counts = filled(values, flags)
     stabilised = channel.model.stabilise(counts)
+    level = rough_level(counts, channel.model)
+    known = flags & (Flag.NOT_FINITE | Flag.SATURATED) == 0
     return Scene(
-        noisy=torch.from_numpy(((stabilised - low) / span).astype(np.float32)),
+        noisy=_part((stabilised - low) / span),
         low=low,
         span=span,
-        level=torch.from_numpy(rough_level(counts, channel.model).astype(np.float32)),
+        level=_part(level),
         model=channel.model,
-        known=torch.from_numpy(flags & (Flag.NOT_FINITE | Flag.SATURATED) == 0),
+        known=_part(known) > 0,
     )
+
+
+def _part(plane: NDArray[Any]) -> torch.Tensor:
+    """Return the middle of a plane that is larger than a network needs to learn from."""
+    starts = (max(0, (n - _SIDE) // 2) for n in plane.shape)
+    rows, columns = (slice(start, start + _SIDE) for start in starts)
+    return torch.from_numpy(np.ascontiguousarray(plane[rows, columns], dtype=np.float32))
 
 
 def _neighbours(counts: tuple[int, ...]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
