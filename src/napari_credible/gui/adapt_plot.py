@@ -22,7 +22,7 @@ class Course:
     Attributes
     ----------
     steps, losses : list
-        Number of each step and its loss, averaged over about 20 steps, shares of the first ones.
+        Number of each step and its loss, averaged over about 20 steps.
     scored, gains, errors : list
         Steps at which the weights were judged, dB gained over the base, standard errors.
     """
@@ -30,18 +30,15 @@ class Course:
     def __init__(self) -> None:
         self.steps, self.losses = list[int](), list[float]()
         self.scored, self.gains, self.errors = [0], [0.0], [0.0]
-        self._level, self._first = 0.0, math.nan
+        self._level = 0.0
 
     def add(self, progress: Any) -> None:
         """Note what a step told."""
         if math.isfinite(progress.loss) and (not self.steps or progress.done > self.steps[-1]):
             number = len(self.steps) + 1
             self._level = _SMOOTHED * self._level + (1 - _SMOOTHED) * progress.loss
-            level = self._level / (1 - _SMOOTHED**number)
-            if number <= round(1 / (1 - _SMOOTHED)) or not math.isfinite(self._first):
-                self._first = level
             self.steps.append(progress.done)
-            self.losses.append(level / self._first if self._first else level)
+            self.losses.append(self._level / (1 - _SMOOTHED**number))
         if math.isfinite(progress.gain) and progress.gain != self.gains[-1]:
             self.scored.append(progress.done)
             self.gains.append(progress.gain)
@@ -70,8 +67,8 @@ class AdaptPlot(QWidget):  # type: ignore[misc]
         self.setFixedHeight(_HEIGHT)
         self.setAccessibleName("loss and estimated gain")
         self.setToolTip(
-            "Above, the loss of the steps as a share of the first ones; below, the gain in dB over "
-            "the denoiser as it was, estimated without the truth, with its standard error"
+            "Above, the loss of the steps; below, the gain in dB over the denoiser as it was, "
+            "estimated without the truth, with its standard error"
         )
         viewer.events.theme.connect(self.draw)
 
