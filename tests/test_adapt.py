@@ -202,7 +202,9 @@ def test_the_curve_rises_and_its_inverse_is_exact():
 
 # ── whole adaptations ──
 
-FEW = {"steps": 40, "every": 20, "batch": 4}
+# However slow the machine is: the seconds must not shorten a test's plan.
+LONG = 1e5
+FEW = {"steps": 40, "every": 20, "batch": 4, "seconds": LONG}
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +286,9 @@ def test_adapted_weights_come_back_as_they_were(repaired, cells_part, tmp_path):
 @pytest.mark.parametrize("mode", ["internal", "sure", "n2v", "recorruption"])
 def test_pure_noise_keeps_the_base(mode):
     noise = np.random.default_rng(2).standard_normal((160, 160))
-    mode = mode_of({"kind": mode, "steps": 12, "every": 4, "batch": 2, "rate": 3e-4})
+    mode = mode_of(
+        {"kind": mode, "steps": 12, "every": 4, "batch": 2, "rate": 3e-4, "seconds": LONG}
+    )
     adapted = nc.adapt(noise, nc.Gaussian(1.0), denoiser="unet_fast", mode=mode)
     base = nc.load_denoiser("unet_fast")
     outcome = adapted.card.adaptation["outcome"]
@@ -295,9 +299,15 @@ def test_pure_noise_keeps_the_base(mode):
         assert "the base is kept" in adapted.card.adaptation["words"]
 
 
+def test_noise_that_is_not_there_is_said_to_be():
+    adapted = nc.adapt(np.full((64, 64), 7.0), nc.Gaussian(1.0), denoiser="unet_fast", mode="sure")
+    assert not adapted.card.adaptation["outcome"]["kept"]
+    assert "less noise than the model states" in adapted.card.adaptation["words"]
+
+
 def test_wrong_weights_are_never_kept(noisy):
     """A rate that destroys the network leaves the base."""
-    mode = Internal(steps=6, every=3, batch=2, rate=0.1)
+    mode = Internal(seconds=LONG, steps=6, every=3, batch=2, rate=0.1)
     adapted = nc.adapt(noisy[:128, :128], nc.Gaussian(0.02), denoiser="unet_fast", mode=mode)
     assert not adapted.card.adaptation["outcome"]["kept"]
     assert same_weights(adapted, nc.load_denoiser("unet_fast"))
@@ -315,7 +325,7 @@ def exhausted(going):
 def test_stop_keeps_the_best_so_far(damaged, cells_part):
     part, noise = cells_part
     asked = []
-    mode = Sure(steps=1000, every=10**6, batch=2, rate=1e-3)
+    mode = Sure(seconds=LONG, steps=1000, every=10**6, batch=2, rate=1e-3)
 
     def stop():
         asked.append(1)
@@ -330,7 +340,7 @@ def test_stop_keeps_the_best_so_far(damaged, cells_part):
 
 def test_the_same_seed_gives_the_same_weights(damaged, cells_part):
     part, noise = cells_part
-    mode = Sure(steps=3, every=3, batch=2, rate=1e-3)
+    mode = Sure(seconds=LONG, steps=3, every=3, batch=2, rate=1e-3)
     found = [nc.adapt(part, noise, denoiser=damaged, mode=mode, seed=s) for s in (1, 1, 2)]
     assert same_weights(found[0], found[1])
     assert not same_weights(found[0], found[2])
@@ -339,7 +349,7 @@ def test_the_same_seed_gives_the_same_weights(damaged, cells_part):
 @pytest.mark.parametrize("name", ["cscnet", "deep_ksvd", "lidia"])
 def test_every_network_adapts(name, scene):
     part = scene[:32, :32] + 0.1 * np.random.default_rng(0).standard_normal((32, 32))
-    mode = External(steps=1, every=1, batch=1, crop=16, rate=1e-4)
+    mode = External(seconds=LONG, steps=1, every=1, batch=1, crop=16, rate=1e-4)
     seen, adapted = exhausted(
         steps(part, nc.Gaussian(0.1), denoiser=name, mode=mode, examples=scene[64:96, :32])
     )
@@ -360,7 +370,7 @@ def test_a_learned_curve_helps_where_the_noise_is_misjudged(scene, tmp_path):
     light = 60 * scene[:256, :256] + 1
     counts = np.random.default_rng(0).poisson(light).astype(float)
     wrong = nc.Gaussian(float(np.sqrt(light.mean())))
-    mode = Stabiliser(steps=80, every=40, batch=4, knots=12, rate=3e-2)
+    mode = Stabiliser(seconds=LONG, steps=80, every=40, batch=4, knots=12, rate=3e-2)
     curved = nc.adapt(counts, wrong, denoiser="unet_fast", mode=mode)
     error = [
         np.square(nc.denoise(counts, wrong, denoiser=d).estimate - light).mean()

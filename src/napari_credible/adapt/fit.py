@@ -24,6 +24,8 @@ from napari_credible.stopping import pause
 
 # Shares of the run over which the rate rises, and norm of the gradient above which it is cut.
 _WARM_UP, _CLIP = 0.03, 1.0
+# An error this far below 0, in noise variances, says that the noise is overstated.
+_IMPOSSIBLE = 0.05
 # Share of the time by which the steps may be behind the clock before it shortens them.
 _SLACK = 0.1
 
@@ -86,6 +88,8 @@ class Outcome:
     def in_words(self) -> str:
         """Return the outcome in one sentence."""
         found = f"{self.gain:+.2f} ± {self.error:.2f} dB estimated without the truth"
+        if self.steps == 0 and self.before < 0:
+            return "the base is kept: the image holds less noise than the model states; measure it"
         if self.kept:
             return f"adapted in {self.steps} steps: {found}"
         return f"the base is kept: adapting gave no clear gain ({found})"
@@ -125,6 +129,8 @@ def fit(
     yield Progress(0, mode.steps, "judging the denoiser as it is")
     first = judge(_fitting(base, base.net))
     best: tuple[Score, Network] | None = None
+    if first.mse < -_IMPOSSIBLE - 2 * first.error:
+        return base, Outcome(False, first.mse, math.nan, 0.0, 0.0, 0, time.monotonic() - started)
     shown = Progress(0, mode.steps, "adapting")
     for number in range(mode.steps):
         share = max(number / mode.steps, _late(time.monotonic() - started, mode))
@@ -203,8 +209,8 @@ def _due(step: int, mode: Mode) -> bool:
 def _gained(first: Score, score: Score) -> tuple[float, float]:
     """Return gain and its standard error in dB."""
     apart = score.minus(first)
-    low = max(first.mse, 1e-9)
-    ratio = max(1 + apart.value / low, 1e-3)
+    low = max(first.mse, first.error, 1e-3)
+    ratio = max(1 + apart.value / low, 0.01)
     decibel = 10 / math.log(10)
     return -decibel * math.log(ratio), decibel * apart.error / low / ratio
 

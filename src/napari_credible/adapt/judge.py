@@ -157,7 +157,9 @@ class ByHiddenPixels:
     everywhere : bool
         As there.
     spacing : int
-        One pixel in ``spacing`` squared is hidden in each of two passes.
+        One pixel in ``spacing`` squared is hidden in each pass.
+    passes : int
+        Each hides other pixels.
     variance : float
         Of the stabilised noise, which is taken off; 0 where it is not known to be 1.
     """
@@ -166,6 +168,7 @@ class ByHiddenPixels:
     everywhere: bool = False
     spacing: int = 4
     variance: float = 1.0
+    passes: int = 2
 
     def __call__(self, fitted: Callable[[Scene], Denoise]) -> Together:
         """Return the score."""
@@ -179,7 +182,7 @@ class ByHiddenPixels:
             judging = _judging(scene, self.everywhere)
             noisy = scene.stabilised(scene.noisy)[None, None]
             error, count = torch.zeros_like(noisy), torch.zeros_like(noisy)
-            for _ in range(2):
+            for _ in range(self.passes):
                 hidden = lattice(tuple(noisy.shape), self.spacing, rng) * judging
                 with torch.inference_mode():
                     found = fitted(scene)(without(noisy, hidden), scene.level[None, None])
