@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import skimage.data
 from matplotlib.figure import Figure
 
 import napari_credible as nc
@@ -48,6 +49,7 @@ CASES = [
     Case("m36", "external", "m38", (26.44, 28.04)),
     Case("english", "external", "russian", (22.52, 26.78)),
     Case("brick", "internal", "", (28.77, 29.28)),
+    Case("skimage/brick", "internal"),
     Case("m36", "internal"),
     Case("english", "internal"),
     Case("english", "external", "m38"),
@@ -57,7 +59,9 @@ CASES = [
 
 
 def clean_image(data: Path, name: str) -> np.ndarray:
-    """Return a gray image in [0, 1]."""
+    """Return a gray image in [0, 1]; those of scikit-image by their names there."""
+    if name.startswith("skimage/"):
+        return getattr(skimage.data, name.removeprefix("skimage/"))().astype(np.float32) / 255
     place = f"lecture/{PLACES[name]}" if name in PLACES else f"test/{name}.png"
     array = np.asarray(nc.read(data / place).array, dtype=np.float32)
     if array.ndim == 3:  # gray stored as colours
@@ -82,11 +86,9 @@ def measured(case: Case, data: Path, asked: argparse.Namespace) -> tuple[dict, n
     noisy, noise = noisy_image(clean), nc.Gaussian(SIGMA)
     examples = [clean_image(data, case.example)] if case.example else None
     before = nc.denoise(noisy, noise, denoiser=asked.denoiser).estimate
-    mode = mode_of(case.mode)
-    if asked.steps:
-        mode = replace(mode, steps=asked.steps, every=max(1, asked.steps // 6))
-    if asked.seconds:
-        mode = replace(mode, seconds=asked.seconds)
+    given = dict(each.split("=") for each in asked.set)
+    usual = mode_of(case.mode)
+    mode = replace(usual, **{n: type(getattr(usual, n))(float(v)) for n, v in given.items()})
     started, worked = time.perf_counter(), time.process_time()
     adapted = nc.adapt(noisy, noise, denoiser=asked.denoiser, mode=mode, examples=examples)
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
@@ -137,8 +139,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", default=[""], help="cases that begin so")
     parser.add_argument("--denoiser", default="unet")
-    parser.add_argument("--steps", type=int, default=0, help="fewer or more than usual")
-    parser.add_argument("--seconds", type=float, default=0, help="less or more than usual")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NUMBER=VALUE",
+                        help="numbers of the modes other than usual, such as steps=200")  # fmt: skip
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
