@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="cases that begin so")
     parser.add_argument("--denoiser", default="unet")
     parser.add_argument("--set", nargs="+", default=[], metavar="NUMBER=VALUE",
-                        help="numbers of the modes other than usual, such as steps=200")  # fmt: skip
+                        help="other numbers of the modes than usual: steps=200")  # fmt: skip
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
