@@ -3,9 +3,9 @@
 Star cluster M36, a page of English and a brick house, from the pictures of LIDIA (Vaksman, Elad,
 Milanfar, CVPR Workshops 2020), adapted on a clean sibling (external), on the image's own estimate
 (internal), and on the wrong sibling; and Set12, where adapting must never harm. The noise comes
-from a fixed seed and is neither clipped nor rounded; "clipped" is PSNR after with the estimate cut to
-[0, 1], as the published figures are; the others are not. With
-``--json``, cases that are in the file are not run again. ``--picture`` draws what changed.
+from a fixed seed and is neither clipped nor rounded; "clipped" is the PSNR after with the estimate
+cut to [0, 1], as the published figures are, the others are not. With ``--json``, cases that are in
+the file are not run again. ``--picture`` draws what changed.
 """
 
 import argparse
@@ -150,7 +150,8 @@ def main() -> None:
     known = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
     shown = {}
     print(
-        f"{'':24}  before   after   gain clipped   estimated   kept  steps      s  core s  published"
+        f"{'':24}  before   after   gain clipped   estimated   kept  steps      s  core s  "
+        "published"
     )
     for case in CASES:
         if not any(str(case).startswith(start) for start in asked.only):
