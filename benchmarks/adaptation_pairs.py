@@ -1,16 +1,13 @@
-"""Adapting on real noisy and clean pairs of a microscope, beside CAREamics' Noise2Void.
+"""Adapting on real noisy and clean pairs of a microscope.
 
 One raw exposure of each field of the Fluorescence Microscopy Denoising set, its middle square;
 the average of 50 exposures is the truth. PSNR has peak 255. The noise is measured on the square
 itself. "curve" is told a Gaussian noise of the measured mean level and must learn the rest.
-``--careamics PYTHON`` trains Noise2Void on the same squares by the interpreter of an environment
-with ``pip install careamics``. Where ``--json`` exists, what is in it is not run again.
+Where ``--json`` exists, what is in it is not run again.
 """
 
 import argparse
 import json
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -36,8 +33,6 @@ def square(path: Path, side: int) -> np.ndarray:
 
 def estimated(method: str, noisy: np.ndarray, asked: argparse.Namespace) -> np.ndarray:
     """Return what a method makes of a noisy square."""
-    if method == "careamics":
-        return by_careamics(noisy, asked.careamics, asked.epochs)
     noise = nc.estimate_noise(noisy)
     if method in ("curve", "no curve"):
         noise = nc.Gaussian(float(np.sqrt(noise.variance(noisy).mean())))
@@ -49,18 +44,6 @@ def estimated(method: str, noisy: np.ndarray, asked: argparse.Namespace) -> np.n
     return nc.denoise(noisy, noise, denoiser=denoiser).estimate
 
 
-def by_careamics(noisy: np.ndarray, python: Path, epochs: int) -> np.ndarray:
-    """Train and run CAREamics in its own environment."""
-    script = Path(__file__).with_name("n2v_careamics.py")
-    with tempfile.TemporaryDirectory() as place:
-        source, target = Path(place) / "noisy.npy", Path(place) / "denoised.npy"
-        np.save(source, noisy.astype(np.float32))
-        subprocess.run(
-            [python, script, source, target, "--epochs", str(epochs)], check=True, cwd=place
-        )
-        return np.load(target)
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -70,11 +53,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+",
                         default=["as it is", "unet", "no curve", "curve", *MODES])  # fmt: skip
     parser.add_argument("--denoiser", default="unet")
-    parser.add_argument("--careamics", type=Path)
-    parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    methods = [*asked.methods, *(["careamics"] if asked.careamics else [])]
+    methods = asked.methods
     known = json.loads(asked.json.read_text()) if asked.json and asked.json.exists() else {}
     for field in FIELDS[: asked.fields]:
         home = asked.data / "test/pairs/fmd"
