@@ -120,3 +120,29 @@ def test_the_installed_command_answers():
     )
     assert done.returncode == 2
     assert done.stderr == "napari-credible: there is no file no.tif\n"
+
+
+def test_spread_writes_the_maps_of_the_library(noisy, tmp_path):
+    out = tmp_path / "out.fits"
+    asked = ["--noise", "poisson-gaussian:2,100,4", "--denoiser", "unet_fast", "--probes", "4"]
+    assert not called("spread", noisy, "-o", out, *asked, "--threshold", "300", "-q")
+    from astropy.io import fits
+
+    with fits.open(out) as units:
+        lower, upper = units["LOWER"].data, units["UPPER"].data
+        assert {"ERR", "PROB"} <= {unit.name for unit in units}
+        assert (lower >= 100).all()
+        assert (upper > lower).all()
+
+
+def test_calibrate_prints_table_checks_and_verdict(noisy, tmp_path, capsys):
+    """Its exit code tells a script whether to believe."""
+    out = tmp_path / "residual.tif"
+    asked = ["--denoiser", "unet_fast", "--draws", "2", "-o", out]
+    code = called("calibrate", noisy, "--noise", "poisson-gaussian:2,100,400", *asked, "-q")
+    said = capsys.readouterr().out
+    assert code == 1
+    assert "FAILED  variance of the residual" in said
+    assert "Not believable as it is" in said
+    assert said.splitlines()[0].split() == ["interval", "holds", "error"]
+    assert np.isfinite(nc.read(out).array).any()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from napari_credible.adapting import adapt, compare
-from napari_credible.interrupt import interruptible
 from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
 from napari_credible.io.opened import opened
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
-from napari_credible.recipe import DRAWING, Recipe
+from napari_credible.posterior import Posterior
+from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
+from napari_credible.streamed import Streamed
+from napari_credible.terminal import exhausted, interruptible
 from napari_credible.training.command import train
 
 app = typer.Typer(
@@ -78,6 +80,77 @@ def sample(
 
 
 @app.command()
+@with_recipe("spread")
+def spread(
+    source: In,
+    output: Out,
+    recipe: Recipe,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Map how sure each pixel of IN is without drawing: mean, std, interval and exceedance."""
+    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+
+@app.command()
+@with_recipe("sample")
+def calibrate(
+    source: In,
+    recipe: Recipe,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="For the map of the residual."),
+    ] = None,
+    axes: Axes = "",
+    hdu: Hdu = "",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Test on IN itself whether its uncertainty is believable; exit code 1 where it is not."""
+    from napari_credible.believe import believable
+
+    if output is not None:
+        _free(output, source, overwrite)
+    image = opened(source, axes, hdu)
+    with interruptible() as stop:
+        found = exhausted(believable(recipe, image, stop=stop), quiet)
+    print(found.reliability.table())
+    for check in found.checks:
+        print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.words}")
+    print(found.sentence)
+    if output is not None:
+        write(output, image.with_array(found.residual))
+        print(f"wrote {output}")
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def widen(
+    recipe: SavedRecipe,
+    noisy: Annotated[Path, typer.Argument(metavar="NOISY", help="Folder of images.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Folder, same names.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A recipe.")],
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn the factor on a RECIPE's intervals from images with a TRUTH, with a guarantee."""
+    from napari_credible.widen import paired, widened
+
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if not output.parent.is_dir():
+        raise ValueError(f"there is no folder {output.parent}")
+    with interruptible() as stop:
+        going = widened(_saved(recipe), paired(noisy, truth), stop=stop)
+        found: Recipe = exhausted(going, quiet)
+    output.write_text(found.to_json() + "\n", encoding="utf-8")
+    print(f"{found.guarantee}\nwrote {output}")
+
+
+@app.command()
 def run(
     recipe: SavedRecipe,
     source: In,
@@ -107,7 +180,7 @@ def batch(
     going = batch(
         _saved(recipe), files_of(folder, pattern), output, suffix or None, overwrite=overwrite
     )
-    report = _exhausted(going, quiet)
+    report = exhausted(going, quiet)
     print(report.in_words())
     if report.failed:
         raise typer.Exit(1)
@@ -189,14 +262,10 @@ def _carry_out(
     recipe: Recipe, source: Path, output: Path, axes: str, hdu: str, overwrite: bool, quiet: bool
 ) -> None:
     """Check everything that can be checked, then run, then write."""
-    check_writable(output)
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
-    if output.exists() and output.samefile(source):
-        raise ValueError(f"{output} is the input; choose another name")
+    _free(output, source, overwrite)
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
-    if recipe.method in DRAWING and image.channel_axis and output.name.lower().endswith(ZARR):
+    if recipe.method in UNSURE and image.channel_axis and output.name.lower().endswith(ZARR):
         raise ValueError(
             f"{output.name}: OME-Zarr has one channel axis, and that of the image is in use; write "
             "mean and maps as .ome.tif or .fits"
@@ -206,16 +275,25 @@ def _carry_out(
     if not quiet:
         for model in result.noise:
             print(model.in_words())
-        if result.posterior is not None:
+        if recipe.method in DRAWING:
             print(_sureness(result))
         for doubt in result.doubts:
             print(f"  note: {doubt}")
         print(f"wrote {output}")
 
 
+def _free(output: Path, source: Path, overwrite: bool) -> None:
+    """Refuse a place that cannot be written, or must not be."""
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if output.exists() and output.samefile(source):
+        raise ValueError(f"{output} is the input; choose another name")
+
+
 def _sureness(result: Result) -> str:
     """Return how good the maps themselves are."""
-    assert result.posterior is not None
+    assert isinstance(result.posterior, (Posterior, Streamed))
     n = result.posterior.n_draws
     more = result.posterior.more_draws(0.05)
     wish = f"; {more} more draws would make that 5 %" if more else ""
@@ -227,25 +305,11 @@ def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:
     from napari_credible.run import steps
 
     if recipe.method not in DRAWING:
-        result: Result = _exhausted(steps(recipe, image), quiet)
+        result: Result = exhausted(steps(recipe, image), quiet)
         return result
     with interruptible() as stop:
-        result = _exhausted(steps(recipe, image, stop=stop), quiet)
+        result = exhausted(steps(recipe, image, stop=stop), quiet)
     return result
-
-
-def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
-    from tqdm import tqdm
-
-    with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
-        while True:
-            try:
-                step = next(going)
-            except StopIteration as end:
-                return end.value
-            bar.total = step.total
-            bar.set_description(step.doing, refresh=False)
-            bar.update(step.done - bar.n)
 
 
 def _finite(evidence: Evidence | None) -> dict[str, float | None]:

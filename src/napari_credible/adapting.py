@@ -96,7 +96,7 @@ def adapt(
     """
     from napari_credible.adaptation import steps
     from napari_credible.denoise.save import check_name, save_denoiser
-    from napari_credible.interrupt import interruptible
+    from napari_credible.terminal import interruptible
 
     check_name(output)
     if output.exists() and not overwrite:

@@ -59,6 +59,8 @@ _SAMPLERS = {
     'posterior distribution", ICCV Workshops (2021).',
     "multistep": 'C. Lu, Y. Zhou, F. Bao, J. Chen, C. Li, J. Zhu, "DPM-Solver++: fast solver for '
     'guided sampling of diffusion probabilistic models", arXiv:2211.01095 (2022).',
+    "spread": 'O. Manor, T. Michaeli, "On the posterior distribution in denoising: application to '
+    'uncertainty quantification", ICLR (2024).',
     "ancestral": 'J. Ho, A. Jain, P. Abbeel, "Denoising diffusion probabilistic models", '
     "NeurIPS (2020).",
 }
@@ -79,7 +81,7 @@ def of(
     if denoiser in _DENOISERS:
         found.append(_DENOISERS[denoiser])
     if sampler:
-        found.append(_SAMPLERS["langevin"])
+        found.append(_DRAWN if sampler == "spread" else _SAMPLERS["langevin"])
         found.append(_SAMPLERS.get(sampler, _DRAWN))
     return tuple(dict.fromkeys(found))
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 Denoise = Callable[..., Any]
 Array = NDArray[np.float32]
-_BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
+# Doubts of pixels of which the data say nothing.
+BY_THEMSELVES = Flag.NOT_FINITE | Flag.SATURATED
 
 
 class Tiled:
@@ -182,7 +183,7 @@ class Drawing:
         flag |= np.where(channel.model.faint(light.mean(0)), np.uint8(Flag.FAINT), np.uint8(0))
         self.flags[here] = flag | np.uint8(doubtful)
         # Of these pixels the data say nothing about the spread.
-        light[:, flag & _BY_THEMSELVES > 0] = np.nan
+        light[:, flag & BY_THEMSELVES > 0] = np.nan
         return light.astype(np.float32)
 
 

@@ -36,6 +36,8 @@ def with_slope(
         # A callable that leaves torch's sight, by detach(), seems not to move at all.
         if bool(found[1].any()):
             return found[0], found[1]
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, NotImplementedError):
         pass
     here = denoise(x, sigma)

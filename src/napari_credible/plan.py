@@ -18,6 +18,8 @@ _LARGEST_CORE = 2048
 _UNKNOWN_REACH, _FEATHER = 64, 16
 _UNKNOWN_BYTES_PER_PIXEL = 2000
 _SHARE_OF_MEMORY = 0.5
+# A call that carries a derivative takes this many times the memory of one that does not.
+_WITH_DERIVATIVE = 3
 # Pixels of a call beyond which it gets no faster for each.
 _FULL_CPU, _FULL_GPU = 2**19, 2**23
 # Begins the name of a denoiser or sampler that only its author can hand over.
@@ -84,6 +86,8 @@ class Plan:
         )
         if self.draws > 1:
             words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
+        elif self.evaluations > 1:
+            words = f"{self.evaluations} evaluations: {words}"
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
@@ -112,12 +116,16 @@ def plan(
     channels = ordered[0] if image.channel_axis else 1
     budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
+    appetite *= _WITH_DERIVATIVE if recipe.method == "spread" else 1
     grid = _grid(ordered[-2:], denoiser, budget // appetite)
     draws, evaluations, several = 1, 1, 1
     if recipe.method in DRAWING:
         draws, evaluations = recipe.n_draws, (sampler or named_sampler(recipe)).evaluations
         several = _together(draws, prod(grid.shape), budget // appetite, device)
         several = several if len(grid.tiles()) == 1 else 1
+    if recipe.method == "spread":
+        evaluations = 1 + recipe.probes
+        several = _together(recipe.probes, grid.largest(), budget // appetite, device)
     return Plan(
         device=device,
         bfloat16=recipe.precision == "bfloat16"

@@ -22,6 +22,8 @@ from napari_credible.noise.models import Gaussian, PoissonGaussian, model_from_d
 Model = Gaussian | PoissonGaussian
 # Methods that draw from the posterior.
 DRAWING = ("sample",)
+# Methods that say how sure each pixel is.
+UNSURE = (*DRAWING, "spread")
 Noise = Annotated[
     Any,
     BeforeValidator(lambda value: _noise(value)),
@@ -67,7 +69,7 @@ class Recipe:
 
     Parameters
     ----------
-    method : "denoise" or "sample"
+    method : "denoise", "sample" or "spread"
         What is done.
     noise : NoiseModel, sequence of them, or None
         Of the image; one for each channel of an image with a channel axis. None measures it.
@@ -96,13 +98,17 @@ class Recipe:
     widen : float, 0.1 to 10
         Factor on both sides of the interval, from a calibration on images whose truth is known:
         see :func:`napari_credible.calibration.widening`.
+    probes : int, 1 to 1024
+        Evaluations of the denoiser for ``spread``, beside the first.
+    guarantee : str
+        What ``widen`` rests on, in a sentence; part of the record.
 
     Notes
     -----
     Form, command line and JSON are drawn from these declarations: a new field appears in all.
     """
 
-    method: Literal["denoise", "sample"] = "denoise"
+    method: Literal["denoise", "sample", "spread"] = "denoise"
     noise: Noise = None
     denoiser: Annotated[str, Choice(denoisers, "who denoises", others="a path of weights")] = "unet"
     seed: Annotated[int, Knob(0, 2**63 - 1, "", "of every random choice")] = 0
@@ -121,15 +127,19 @@ class Recipe:
     ] = "corrected"
     n_draws: Annotated[int, Knob(2, 10**6, "", "images drawn", methods=DRAWING)] = 16
     level: Annotated[
-        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=DRAWING)
+        float, Knob(0.01, 0.9999, "", "probability of the interval", methods=UNSURE)
     ] = 0.9
     threshold: Annotated[
-        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=DRAWING)
+        float | None, Knob(-1e30, 1e30, "", "whose exceedance is mapped", methods=UNSURE)
     ] = None
     keep: Annotated[str, Choice(_keeping, "what stays in memory", methods=DRAWING)] = "draws"
     widen: Annotated[
-        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=DRAWING)
+        float, Knob(0.1, 10, "", "factor on the interval, from calibration", methods=UNSURE)
     ] = 1.0
+    probes: Annotated[
+        int, Knob(1, 1024, "", "evaluations for the map of the spread", methods=("spread",))
+    ] = 16
+    guarantee: str = ""
 
     def to_json(self) -> str:
         """Return the recipe as one line of JSON."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_credible.flags import describe
 from napari_credible.io.image import Image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
@@ -39,8 +40,8 @@ class Result:
         SHA-256 of the network's weights; empty for a denoiser without any.
     citations : tuple of str
         Of the methods that were used.
-    posterior : Posterior, Streamed or None
-        What was drawn by ``sample``; None from ``denoise``.
+    posterior : Posterior, Streamed, Linearised or None
+        What was drawn by ``sample``, linearised by ``spread``; None from ``denoise``.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -52,7 +53,7 @@ class Result:
     source: Image
     weights: str = ""
     citations: tuple[str, ...] = ()
-    posterior: Posterior | Streamed | None = None
+    posterior: Posterior | Streamed | Linearised | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -96,7 +97,8 @@ class Result:
 
     def record(self) -> dict[str, Any]:
         """Return the provenance as plain JSON values: recipe, versions, weights, doubts."""
-        drawn = {} if self.posterior is None else {"n_draws": self.posterior.n_draws}
+        n_draws = getattr(self.posterior, "n_draws", None)
+        drawn = {} if n_draws is None else {"n_draws": n_draws}
         return {
             **drawn,
             "recipe": json.loads(self.recipe.to_json()),

@@ -14,13 +14,17 @@ from napari_credible.channel import Channel, models_of, prepare
 from napari_credible.denoise import cards
 from napari_credible.drawing import Drawing
 from napari_credible.io.image import Image, as_image
+from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
+from napari_credible.posterior import Posterior
 from napari_credible.recipe import DRAWING, Recipe
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
+from napari_credible.spreading import Spreading, by_channel
 from napari_credible.stopping import stoppable
+from napari_credible.streamed import Streamed
 
 Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
@@ -201,7 +205,7 @@ def steps(
     loaded = denoiser or load(recipe)
     todo = plan(recipe, image, loaded, sampler)
     loaded = placed(loaded, todo)
-    ordered = _by_channel(image)
+    ordered = by_channel(image)
     flags = np.zeros(ordered.shape, dtype=np.uint8)
     channels = list(known)
     if not channels:
@@ -209,7 +213,7 @@ def steps(
         with stoppable(stop):
             channels = channels_of(recipe, image)
     shape = image.ordered().shape
-    posterior = None
+    posterior: Posterior | Streamed | Linearised | None = None
     if recipe.method in DRAWING:
         chosen = sampler or named_sampler(recipe)
         going = Drawing(
@@ -217,6 +221,10 @@ def steps(
             lambda array: image.back(array.reshape(shape)), stop,
         )  # fmt: skip
         posterior = yield from going.draws()
+        estimate = _with_input(posterior.mean, image)
+    elif recipe.method == "spread":
+        around = Spreading(recipe, loaded, todo, channels, image, flags, stop)
+        posterior = yield from around.posterior()
         estimate = _with_input(posterior.mean, image)
     else:
         found = yield from _denoised(ordered, flags, channels, todo, loaded, stop)
@@ -262,6 +270,8 @@ def _with_input(mean: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
 
 
 def _sampler_name(recipe: Recipe) -> str:
+    if recipe.method == "spread":
+        return "spread"
     if recipe.method not in DRAWING:
         return ""
     chosen = recipe.sampler
@@ -276,11 +286,6 @@ def channels_of(recipe: Recipe, image: Image) -> list[Channel]:
     channels = image.channels()
     models = models_of(recipe, channels)
     return [prepare(model, c.ordered()) for model, c in zip(models, channels, strict=True)]
-
-
-def _by_channel(image: Image) -> Any:
-    """Return the array with one leading axis of channels, also where there is only one."""
-    return image.ordered() if image.channel_axis else image.ordered()[None]
 
 
 def _name(denoiser: Any) -> str | None:

@@ -1,10 +1,10 @@
-"""Ctrl-C as a request to end well."""
+"""Long work in a terminal: a progress bar, and Ctrl-C as a request."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,3 +30,18 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)
+
+
+def exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
+    """Return what a generator of progress returns, behind a progress bar."""
+    from tqdm import tqdm
+
+    with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
+        while True:
+            try:
+                step = next(going)
+            except StopIteration as end:
+                return end.value
+            bar.total = step.total
+            bar.set_description(step.doing, refresh=False)
+            bar.update(step.done - bar.n)
