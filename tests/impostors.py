@@ -265,3 +265,26 @@ class HalfSampler(_Wrong):
             return z
 
         return self.right.step(state, number, denoise, shared)
+
+
+class Distance:
+    """An objective without its divergence: the noisy image itself is best."""
+
+    def __init__(self, crops):
+        self.crops = crops
+
+    def __call__(self, predict, rng):
+        noisy, sigma, _ = self.crops.draw(rng)
+        return (predict(noisy, sigma) - noisy).square().mean()
+
+
+def looks_at_itself(noisy, hidden):
+    """A blind spot that leaves a tenth of the hidden pixel where it was."""
+    import torch
+
+    return torch.where(hidden > 0, 0.1 * noisy, noisy)
+
+
+def halved_counts(counts):
+    """Deal half of the photons to each part: the two fluctuate together."""
+    return counts // 2, counts - counts // 2

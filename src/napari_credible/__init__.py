@@ -14,6 +14,7 @@ import lazy_loader as _lazy
 
 if TYPE_CHECKING:
     from napari_credible import operators as operators
+    from napari_credible.adaptation import adapt as adapt
     from napari_credible.denoise import check_denoiser as check_denoiser
     from napari_credible.denoise import denoisers as denoisers
     from napari_credible.denoise import load_denoiser as load_denoiser
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "adaptation": ["adapt"],
     "denoise": ["check_denoiser", "denoisers", "load_denoiser"],
     "io": ["Image", "read", "write"],
     "noise": ["Gaussian", "PoissonGaussian", "estimate_noise"],

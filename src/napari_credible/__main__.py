@@ -10,8 +10,10 @@ from typing import Annotated
 
 import typer
 
-from napari_credible.io.files import ZARR, check_writable, read_all, write
+from napari_credible.adapting import adapt, compare
+from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
+from napari_credible.io.opened import opened
 from napari_credible.noise.evidence import Evidence
 from napari_credible.options import with_recipe
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
@@ -29,6 +31,8 @@ app = typer.Typer(
 )
 
 app.command()(train)
+app.command()(adapt)
+app.command()(compare)
 
 In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
@@ -268,29 +272,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
-
-
-def opened(source: Path, axes: str = "", hdu: str = "") -> Image:
-    """Return the image of a file that the options choose."""
-    images = read_all(source)
-    image = images[0]
-    if hdu:
-        named = {str(i.header.get("_hdu", k)): i for k, i in enumerate(images)}
-        named |= {i.name.lower(): i for i in images}
-        if hdu.lower() not in named:
-            raise ValueError(f"{source.name} has no image HDU {hdu}; it has {', '.join(named)}")
-        image = named[hdu.lower()]
-    if axes:
-        image = Image(
-            image.array,
-            axes.upper(),
-            image.scale,
-            image.axis_units,
-            image.unit,
-            image.header,
-            image.name,
-        )
-    return image
 
 
 def _carry_out(

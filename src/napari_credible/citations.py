@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from napari_credible.noise import Gaussian, PoissonGaussian
 
@@ -33,6 +34,23 @@ _DENOISERS = {
     "unet": 'S. Mohan, Z. Kadkhodaie, E. Simoncelli, C. Fernandez-Granda, "Robust and '
     'interpretable blind image denoising via bias-free convolutional neural networks", '
     "ICLR (2020).",
+}
+
+_ADAPTED = {
+    "internal": 'G. Vaksman, M. Elad, P. Milanfar, "LIDIA: lightweight learned image denoising '
+    'with instance adaptation", CVPR Workshops (2020).',
+    "external": 'G. Vaksman, M. Elad, P. Milanfar, "LIDIA: lightweight learned image denoising '
+    'with instance adaptation", CVPR Workshops (2020).',
+    "sure": 'S. Soltanayev, S. Y. Chun, "Training deep learning based denoisers without ground '
+    'truth data", NeurIPS (2018).',
+    "n2v": 'A. Krull, T.-O. Buchholz, F. Jug, "Noise2Void - learning denoising from single noisy '
+    'images", CVPR (2019).',
+    "n2n": 'J. Lehtinen et al., "Noise2Noise: learning image restoration without clean data", '
+    "ICML (2018).",
+    "recorruption": 'T. Pang, H. Zheng, Y. Quan, H. Ji, "Recorrupted-to-Recorrupted: unsupervised '
+    'deep learning for image denoising", CVPR (2021).',
+    "stabiliser": 'S. Herbreteau, M. Unser, "Noise2VST: self-supervised image denoising by '
+    'learning a variance-stabilizing transformation", ICCV (2025).',
 }
 
 
@@ -84,3 +102,14 @@ def of(
         found.append(_SAMPLERS["langevin"])
         found.append(_SAMPLERS.get(sampler, _DRAWN))
     return tuple(dict.fromkeys(found))
+
+
+def of_adapted(denoiser: Any) -> tuple[str, ...]:
+    """Return the sources of an adapted denoiser: its parent's, and how it was adapted."""
+    story = getattr(getattr(denoiser, "card", None), "adaptation", None)
+    if not story:
+        return ()
+    found = [_DENOISERS.get(str(story["parent"]).removesuffix("-adapted"), "")]
+    if story["outcome"]["kept"]:
+        found.append(_ADAPTED.get(story["mode"]["kind"], ""))
+    return tuple(source for source in found if source)

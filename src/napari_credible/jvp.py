@@ -35,13 +35,16 @@ def with_slope(
         with torch.inference_mode(False):
             here, along = x.clone(), direction.clone()
             found = torch.func.jvp(lambda at: denoise(at, sigma), (here,), (along,))
-        return found[0], found[1]
+        # A callable that leaves torch's sight, by detach(), seems not to move at all.
+        if bool(found[1].any()):
+            return found[0], found[1]
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, NotImplementedError):
-        here = denoise(x, sigma)
-        stride = _STRIDE * (sigma if isinstance(sigma, (int, float)) else float(sigma.mean()))
-        return here, (denoise(x + stride * direction, sigma) - here) / stride
+        pass
+    here = denoise(x, sigma)
+    stride = _STRIDE * (float(sigma.mean()) if isinstance(sigma, torch.Tensor) else sigma)
+    return here, (denoise(x + stride * direction, sigma) - here) / stride
 
 
 def with_covariance(

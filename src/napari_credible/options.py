@@ -13,7 +13,7 @@ import typer
 from napari_credible.knob import Choice, Knob, knobs
 from napari_credible.recipe import Recipe
 
-_NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
+NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
 
 # Shorter names of options.
 _ALSO = {"n_draws": ["--draws"], "solver": ["--method"]}
@@ -52,7 +52,7 @@ def recipe_options(method: str) -> list[inspect.Parameter]:
         "noise",
         inspect.Parameter.KEYWORD_ONLY,
         default="auto",
-        annotation=Annotated[str, typer.Option("--noise", help=_NOISE)],
+        annotation=Annotated[str, typer.Option("--noise", help=NOISE)],
     )
     defaults = {field.name: field.default for field in dataclasses.fields(Recipe)}
     declared = knobs(Recipe, method)

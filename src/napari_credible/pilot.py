@@ -47,19 +47,24 @@ def level_of(
         Denoises the stabilised plane at a map, yielding progress.
     """
     import torch
-    from scipy.ndimage import gaussian_filter
 
-    def level(light: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-        smooth = gaussian_filter(light, width, mode="nearest")
-        found: NDArray[np.float64] = model.deviation(np.maximum(smooth, model.least(_LEAST)))
-        return found
-
-    found = level(counts, _FIRST)
+    found = rough_level(counts, model)
     if np.abs(found - 1).max() < _NEAR_ONE:
         return 1.0
     if not maps:
         return float(np.sqrt(np.square(found).mean()))
     for _ in range(_PASSES):
         light = yield from denoised(torch.from_numpy(found.astype(np.float32))[None, None])
-        found = level(model.restore(light), _LATER)
+        found = rough_level(model.restore(light), model, _LATER)
     return torch.from_numpy(found.astype(np.float32))[None, None]
+
+
+def rough_level(
+    light: NDArray[np.float64], model: Any, width: float = _FIRST
+) -> NDArray[np.float64]:
+    """Return the noise level of the stabilised counts of smoothed ``light``, both (Y, X)."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = gaussian_filter(light, width, mode="nearest")
+    found: NDArray[np.float64] = model.deviation(np.maximum(smooth, model.least(_LEAST)))
+    return found

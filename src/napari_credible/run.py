@@ -273,7 +273,8 @@ def steps(
         source=source,
         region=region,
         weights=getattr(getattr(loaded, "card", None), "sha256", ""),
-        citations=citations.of(models, recipe.denoiser, _sampler_name(recipe)),
+        citations=citations.of(models, recipe.denoiser, _sampler_name(recipe))
+        + citations.of_adapted(loaded),
         posterior=posterior,
     )
 

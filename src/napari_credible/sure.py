@@ -79,6 +79,11 @@ class Sure:
         """10 log10(1 / mse) dB, for images of range 1; infinite where ``mse`` is not above 0."""
         return -10 * math.log10(self.mse) if self.mse > 0 else math.inf
 
+    def within(self, mask: Tensor) -> Sure:
+        """Return the estimate for some of the pixels: ``mask`` is boolean, of the image's shape."""
+        level, residual = self._sigma[mask], self._residual[mask]
+        return _estimated(level, residual, self._signs[:, mask], self._answers[:, mask])
+
     def minus(self, other: Sure) -> Difference:
         """Return how much larger the error is than another denoiser's on the same image.
 

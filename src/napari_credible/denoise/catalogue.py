@@ -45,6 +45,9 @@ class Card:
         SHA-256 of the files of each training folder.
     history : list of dict
         The configuration of each part of the run, with the pixels at which it began.
+    adaptation : dict
+        Of weights that were adapted to an image: the parent and its checksum, the image's, mode
+        and numbers, noise, what it came to. Empty for others.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Card:
     pixels: float = 0.0
     data: dict[str, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    adaptation: dict[str, Any] = field(default_factory=dict)
 
     @property
     def weights(self) -> Path:

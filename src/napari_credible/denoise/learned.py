@@ -105,6 +105,14 @@ class Learned:
         return noise[..., :rows, :columns]
 
 
+class AtItsRange(Learned):
+    """A learned denoiser whose range is part of what was learned: a curve of intensities."""
+
+    def fitted(self, low: float, high: float) -> Learned:
+        """Return the denoiser as it is, whatever the image's range."""
+        return self
+
+
 def _mirrored(x: Tensor, stride: int) -> Tensor:
     rows, columns = x.shape[-2:]
     below, right = -rows % stride, -columns % stride

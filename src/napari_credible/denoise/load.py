@@ -47,8 +47,9 @@ def _load(card: Card, path: Path) -> Denoiser:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from napari_credible.denoise.learned import Learned
+    from napari_credible.denoise.learned import AtItsRange, Learned
     from napari_credible.denoise.networks import network, shape_of
+    from napari_credible.denoise.stabilised import StabilisedNet
 
     found = checksum(path)
     if found != card.sha256:
@@ -70,6 +71,8 @@ def _load(card: Card, path: Path) -> Denoiser:
         ) from None
     net.eval().requires_grad_(False)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if isinstance(net, StabilisedNet):
+        return AtItsRange(net, card, **card.adaptation["range"])
     return Learned(net, card)
 
 

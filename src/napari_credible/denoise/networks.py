@@ -7,16 +7,18 @@ from typing import Any
 from napari_credible.denoise.csc import CSCNet, CSCShape
 from napari_credible.denoise.deep_ksvd import DeepKSVD, DeepKSVDShape
 from napari_credible.denoise.lidia import LIDIA, LIDIAShape
+from napari_credible.denoise.stabilised import StabilisedNet, StabilisedShape
 from napari_credible.denoise.unet import UNet, UNetShape
 
-Shape = UNetShape | CSCShape | DeepKSVDShape | LIDIAShape
-Network = UNet | CSCNet | DeepKSVD | LIDIA
+Shape = UNetShape | CSCShape | DeepKSVDShape | LIDIAShape | StabilisedShape
+Network = UNet | CSCNet | DeepKSVD | LIDIA | StabilisedNet
 
 SHAPES: dict[str, type[Any]] = {
     "unet": UNetShape,
     "csc": CSCShape,
     "deep_ksvd": DeepKSVDShape,
     "lidia": LIDIAShape,
+    "stabilised": StabilisedShape,
 }
 
 
@@ -49,4 +51,6 @@ def network(shape: Shape) -> Network:
         return CSCNet(shape)
     if isinstance(shape, DeepKSVDShape):
         return DeepKSVD(shape)
+    if isinstance(shape, StabilisedShape):
+        return StabilisedNet(network(shape_of(shape.inner)), shape.knots)
     return LIDIA(shape)

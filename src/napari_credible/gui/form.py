@@ -44,8 +44,13 @@ def field(name: str, declared: Knob | Choice, value: Any) -> ValueWidget:
         most = int(min(declared.high, _LARGEST_INT))
         return SpinBox(label=shown, value=value, min=int(declared.low), max=most, tooltip=tip)
     low, high = max(declared.low, -_LARGEST), min(declared.high, _LARGEST)
-    box = FloatSpinBox(label=shown, value=value, min=low, max=high, step=0.1, tooltip=tip)
-    box.native.setDecimals(_DECIMALS)
+    # What is small is shown with two digits, and goes by halves of itself.
+    small = 0 < abs(value) < 10.0**-_DECIMALS * 10
+    box = FloatSpinBox(
+        label=shown, min=low, max=high, step=value / 2 if small else 0.1, tooltip=tip
+    )
+    box.native.setDecimals(_DECIMALS + 3 if small else _DECIMALS)
+    box.value = value
     return box
 
 

@@ -142,19 +142,19 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     form.addStretch()
     stack = QVBoxLayout(widget)
     stack.setContentsMargins(4, 4, 4, 4)
-    stack.addWidget(_scrolling(holding(form)), stretch=1)
+    stack.addWidget(scrolling(holding(form)), stretch=1)
     stack.addLayout(line(*controls.looks))
     stack.addWidget(controls.plan)
     stack.addLayout(line(controls.run, controls.cancel))
     stack.addWidget(controls.bar)
     stack.addLayout(line(*controls.offers))
-    said = _scrolling(controls.status)
+    said = scrolling(controls.status)
     said.setMaximumHeight(_SAID_HIGH)
     stack.addWidget(said)
     widget.setMinimumWidth(_NARROWEST)
 
 
-def _scrolling(content: QWidget) -> QScrollArea:
+def scrolling(content: QWidget) -> QScrollArea:
     area = QScrollArea()
     area.setWidget(content)
     area.setWidgetResizable(True)

@@ -14,21 +14,16 @@ from torch import Tensor
 from napari_credible.denoise.catalogue import read_card
 from napari_credible.denoise.networks import Network, Shape, network
 from napari_credible.denoise.unet import UNet
+from napari_credible.learning.descent import Learner, optimiser_of
 from napari_credible.training.schedule import Plan
 
 
 @dataclass
-class State:
-    """Everything that a checkpoint holds.
+class State(Learner):
+    """Everything that a checkpoint holds: the learner, and how far it is.
 
     Attributes
     ----------
-    net, average : Network
-        As trained, and averaged over the last steps.
-    optimiser : torch.optim.Optimizer
-        With its moments.
-    step : int
-        Number of the next step.
     pixels : float
         Trained on so far, in this run.
     earlier : float
@@ -37,10 +32,6 @@ class State:
         The configuration of each part of the run, with the pixels at which it began.
     """
 
-    net: Network
-    average: Network
-    optimiser: torch.optim.Optimizer
-    step: int = 0
     pixels: float = 0.0
     earlier: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -51,8 +42,7 @@ def fresh(plan: Plan, shape: Shape, device: str) -> State:
     torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
     net, average = (_placed(network(shape), device) for _ in range(2))
     average.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=1e-4, fused=True)
-    return State(net, average, optimiser)
+    return State(net, average, optimiser_of(net, plan.rate))
 
 
 def start_from(state: State, weights: Path) -> None:

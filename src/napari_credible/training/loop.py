@@ -7,18 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_credible.denoise.batch_norm import NormRelu
+from napari_credible.learning.descent import descend, freeze, weight_of
 from napari_credible.training import checkpoint
 from napari_credible.training.checkpoint import State
 from napari_credible.training.config import Config
 from napari_credible.training.data import Batch, Mixture, Step
 from napari_credible.training.log import Log
 from napari_credible.training.schedule import Plan
-
-# Softens the weight below half a grey level, where an error can no longer be seen.
-_WEIGHT_FLOOR = 0.5 / 255
 
 
 def prepared(config: Config, out: Path, device: str) -> State:
@@ -90,46 +87,16 @@ def step(state: State, plan: Plan, batch: Batch, rate: float) -> float:
     """Take one step of AdamW and return the loss."""
     device = next(state.net.parameters()).device
     clean, noisy, sigma = (t.to(device, non_blocking=True) for t in batch)
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    _freeze(state.net, plan.frozen_at(state.pixels))
+    freeze(state.net, plan.frozen_at(state.pixels))
     half = device.type == "cuda" if plan.bfloat16 is None else plan.bfloat16
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
         noise = state.net(noisy, sigma)
     loss = weighted_error(noisy - noise, clean, sigma)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
-    state.optimiser.step()
-    _average(state, plan.ema)
-    state.step += 1
+    found = descend(state, loss, rate, plan.clip, plan.ema)
     state.pixels += clean.numel()
-    return float(loss.detach())
+    return found
 
 
 def weighted_error(estimate: Tensor, clean: Tensor, sigma: Tensor) -> Tensor:
-    """Return the mean squared error, weighted by (sigma^2 + floor^2)^(-3/4).
-
-    The error of a good denoiser grows like sigma^1.5 on natural images; the weight makes all
-    levels count alike. Each level's minimiser is the conditional mean, whatever its weight.
-    """
-    weight = (sigma.square() + _WEIGHT_FLOOR**2) ** -0.75
-    return (weight * (estimate - clean).square().mean((1, 2, 3))).mean()
-
-
-def _freeze(net: nn.Module, frozen: bool) -> None:
-    for module in net.modules():
-        if isinstance(module, NormRelu):
-            module.train(not frozen)
-
-
-@torch.no_grad()
-def _average(state: State, decay: float) -> None:
-    """Move the averaged weights, faster while the run is young."""
-    decay = min(decay, (1 + state.step) / (10 + state.step))
-    torch._foreach_lerp_(_values(state.average), _values(state.net), 1 - decay)
-
-
-def _values(net: nn.Module) -> list[Tensor]:
-    """Return weights and running averages."""
-    return [*net.parameters(), *net.buffers()]
+    """Return the mean squared error, levels weighted so that they count alike."""
+    return (weight_of(sigma) * (estimate - clean).square().mean((1, 2, 3))).mean()
