@@ -240,7 +240,7 @@ class Believable(Tab):
 
 def _tested(result: Result, stop: Stop) -> Generator[Progress, None, Verdict]:
     """Put the uncertainty of a result to the test, with its intervals as they are now."""
-    return (yield from believe.believable(result.recipe, result.source, stop=stop))  # type: ignore[attr-defined,no-any-return]
+    return (yield from believe.believable(result.recipe, result.source, stop=stop))
 
 
 def _widened(

@@ -14,7 +14,7 @@ def table_of(verdict: Verdict) -> str:
         f"<th align='left'>{h}&nbsp;&nbsp;</th>" for h in ("", "check", "found", "right")
     )
     failed = "".join(f"<p>✗ {escape(c.words)}</p>" for c in verdict.checks if not c.passed)
-    return f"<table cellspacing='2'><tr>{heads}</tr>{rows}</table>{failed}"
+    return f"<table cellspacing='2' width='100%'><tr>{heads}</tr>{rows}</table>{failed}"
 
 
 def _row(check: Check) -> str:
