@@ -42,9 +42,13 @@ def test_json_has_each():
 def test_the_preferences_offer_the_declared_words():
     """The manifest is YAML and cannot be drawn from Python: it is held to it here."""
     kept = yaml.safe_load(MANIFEST.read_text())["contributions"]["configurations"]["defaults"]
-    assert set(kept["properties"]) == set(knobs(Recipe, "denoise")) - {"seed"}
+    drawn = {"sampler", "n_draws", "level"}
+    wanted = set(knobs(Recipe, "denoise")) - {"seed"} | drawn
+    assert set(kept["properties"]) == wanted | {"scratch"}
     for name, shown in kept["properties"].items():
-        if isinstance(DECLARED[name], Choice):
+        if name in drawn:
+            assert shown["default"] == getattr(Recipe(), name)
+        if isinstance(DECLARED.get(name), Choice):
             words = [*DECLARED[name].options()]
             assert set(shown["enum"]) - {"fastest"} == set(words)
             assert shown["default"] in (getattr(Recipe(), name), "fastest")

@@ -99,10 +99,10 @@ def batch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     report = Report()
-    sources = _by_target(paths, folder, suffix)
+    sources = _by_target(paths, folder, suffix, recipe.method)
     inputs = [path for path in paths if path.resolve() not in sources]
     for number, path in enumerate(inputs):
-        target = _target(path, folder, suffix)
+        target = _target(path, folder, suffix, recipe.method)
         yield Progress(number * _SHARES, len(inputs) * _SHARES, path.name)
         if target.exists() and not overwrite and sources[target.resolve()] == path:
             report.skipped.append(target)
@@ -110,7 +110,8 @@ def batch(
         try:
             _check(path, target, sources, paths)
             result = yield from _one(recipe, path, stop, number, len(inputs))
-            write(target, result.image, flags=result.flags, record=result.record())
+            record, maps = result.record(), result.maps
+            write(target, result.image, flags=result.flags, record=record, maps=maps)
             report.done.append(target)
         except Stopped:
             raise
@@ -122,11 +123,13 @@ def batch(
     return report
 
 
-def _by_target(paths: Sequence[Path], folder: Path, suffix: str | None) -> dict[Path, Path]:
+def _by_target(
+    paths: Sequence[Path], folder: Path, suffix: str | None, method: str
+) -> dict[Path, Path]:
     """Return each result with the first of the inputs that would give it."""
     sources: dict[Path, Path] = {}
     for path in paths:
-        sources.setdefault(_target(path, folder, suffix).resolve(), path)
+        sources.setdefault(_target(path, folder, suffix, method).resolve(), path)
     return sources
 
 
@@ -155,9 +158,9 @@ def _one(
         yield Progress(number * _SHARES + share, count * _SHARES, f"{path.name}: {step.doing}")
 
 
-def _target(path: Path, folder: Path, suffix: str | None) -> Path:
+def _target(path: Path, folder: Path, suffix: str | None, method: str) -> Path:
     """Return the path of the result of a file."""
-    name = result_path(path).name
+    name = result_path(path, method).name
     if suffix is None and path.name.lower().endswith(ZARR):
         suffix = ".ome.zarr"
     if suffix is None:

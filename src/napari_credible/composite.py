@@ -27,8 +27,9 @@ _DARK, _BRIGHT, _GREY = 0.12, 0.96, 0.62
 # From a red that is seen in the dark to a yellow that is seen when bright, in degrees.
 _FIRST_HUE, _LAST_HUE = 45.0, 105.0
 _CHROMA = 0.165
-# Of the std map, that is shown as certain and as unknown where no limits are given.
-_CERTAIN, _UNKNOWN = 0.02, 0.995
+# Grey where no limits are given: the brightest of the std map, or this share of the values' range
+# where that is more, so that what is nearly certain everywhere does not look unknown anywhere.
+_UNKNOWN, _OF_RANGE = 0.995, 0.1
 
 
 def composite(
@@ -77,13 +78,11 @@ def palette() -> NDArray[np.uint8]:
     return np.asarray(np.round(255 * colours), dtype=np.uint8)
 
 
-def std_limits(std: Floats) -> Limits:
-    """Return which std to show as certain and which as unknown: the ends of what there is."""
+def std_limits(std: Floats, value_limits: Limits) -> Limits:
+    """Return which std to show as certain and which as unknown, for values between limits."""
     finite = std[np.isfinite(std)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = (float(q) for q in np.quantile(finite, [_CERTAIN, _UNKNOWN]))
-    return (low, high) if high > low else (low, low + max(abs(low), 1.0))
+    high = float(np.quantile(finite, _UNKNOWN)) if finite.size else 0.0
+    return 0.0, max(high, _OF_RANGE * (value_limits[1] - value_limits[0]))
 
 
 def _share(array: Floats, limits: Limits) -> Floats:

@@ -96,7 +96,7 @@ class Plan:
             words = f"{self.draws} draws, {self.evaluations} evaluations each: {words}"
         if self.kept:
             place = "on disk" if self.on_disk else "in memory"
-            words += f", the draws {self.kept / 2**30:.2f} GiB {place}"
+            words += f", the draws {size(self.kept)} {place}"
         return words if seconds is None else f"{words}, about {duration(seconds)}"
 
 
@@ -167,6 +167,13 @@ def _together(draws: int, pixels: int, affordable: int, device: str) -> int:
     """Return how many draws to make at once: enough that a call's fixed cost does not count."""
     wanted = ceil((_FULL_CPU if device == "cpu" else _FULL_GPU) / pixels)
     return max(1, min(draws, wanted, affordable // pixels))
+
+
+def size(n_bytes: int) -> str:
+    """Return an amount of memory in words."""
+    if n_bytes < 2**30:
+        return f"{max(n_bytes / 2**20, 1):.0f} MiB"
+    return f"{n_bytes / 2**30:.1f} GiB"
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_credible.gui import widget as window
 from napari_credible.gui.deliver import add_result
+from napari_credible.gui.live import Live
 from napari_credible.gui.widget import DenoiseWidget
 
 # The issue's bar for any one block of the window's thread.
@@ -20,6 +21,7 @@ class Pulse:
 
     def __init__(self):
         self.beats = [time.perf_counter()]
+        self.excused = set()
         self.timer = QTimer()
         self.timer.timeout.connect(lambda: self.beats.append(time.perf_counter()))
         self.timer.start(5)
@@ -38,9 +40,18 @@ class Pulse:
 
         return called
 
+    def without(self, function):
+        """Do not count what the function takes, nor the drawing that it asks for."""
+
+        def called(*arguments, **named):
+            self.excused |= {len(self.beats) - 1, len(self.beats)}
+            return function(*arguments, **named)
+
+        return called
+
     def longest(self):
         self.stop()
-        return max(np.diff(self.beats))
+        return max(gap for k, gap in enumerate(np.diff(self.beats)) if k not in self.excused)
 
 
 def test_the_window_is_never_blocked_during_a_run(opened, finish, qtbot, scene, monkeypatch):
@@ -64,6 +75,28 @@ def test_the_window_is_never_blocked_during_a_run(opened, finish, qtbot, scene, 
         finish(widget)
         assert len(pulse.beats) > 50
         longest.append(pulse.longest())
+    assert min(longest) < LONGEST_S, f"blocked for {1000 * min(longest):.0f} ms"
+
+
+def test_the_window_is_never_blocked_while_it_samples(sampling, finish, typed, qtbot, scene,
+                                                      monkeypatch):  # fmt: skip
+    """From the click on, while maps come and are renewed. Best of three, as above.
+
+    Not counted: napari's own making of a new layer, of which there are six in a run.
+    """
+    viewer, widget = sampling
+    layer = viewer.add_image(100 * scene, name="a", contrast_limits=(0, 100))
+    typed(widget, 5.0)
+    longest = []
+    for _ in range(3):
+        pulse = Pulse()
+        monkeypatch.setattr(Live, "_add", pulse.without(Live._add))
+        widget.controls.layer.value = layer
+        widget.start()
+        finish(widget)
+        assert len(pulse.beats) > 50
+        longest.append(pulse.longest())
+        monkeypatch.undo()
     assert min(longest) < LONGEST_S, f"blocked for {1000 * min(longest):.0f} ms"
 
 

@@ -25,6 +25,7 @@ from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.layers import METADATA_KEY
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.script import as_command, as_python
 
 
@@ -65,20 +66,32 @@ class Actions(QWidget):  # type: ignore[misc]
 
     def recipe(self) -> Recipe:
         """Return the recipe of the selected result layer, else that of the form."""
-        active = self._widget.viewer.layers.selection.active
-        record = active.metadata.get(METADATA_KEY) if active is not None else None
+        record = self._record()
         if record:
             return Recipe.of(**record["recipe"])
         recipe: Recipe = self._widget.recipe()
         return recipe
 
+    def _record(self) -> dict[str, Any]:
+        active = self._widget.viewer.layers.selection.active
+        return (active.metadata.get(METADATA_KEY) if active is not None else None) or {}
+
+    def _region(self) -> Region | None:
+        """Return the region of the selected result, else that of the form."""
+        record = self._record()
+        if record:
+            part = record.get("region")
+            return Region(tuple(part["start"]), tuple(part["stop"])) if part else None
+        asked = self._widget.asked()
+        return self._widget.region(asked) if asked is not None else None
+
     def copy_python(self) -> None:
         """Put a script into the clipboard."""
-        self._copy(as_python(self.recipe(), *self._source()), "Python")
+        self._copy(as_python(self.recipe(), *self._source(), self._region()), "Python")
 
     def copy_command(self) -> None:
         """Put a command line into the clipboard."""
-        self._copy(as_command(self.recipe(), *self._source()), "the command")
+        self._copy(as_command(self.recipe(), *self._source(), self._region()), "the command")
 
     def _copy(self, text: str, what: str) -> None:
         QApplication.clipboard().setText(text)

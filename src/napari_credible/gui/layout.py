@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from magicgui.widgets import CheckBox, ComboBox, PushButton, Slider
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -27,6 +29,7 @@ from napari_credible.recipe import Recipe
 # Narrow enough for a 1280 pixel screen, wide enough for the sentences.
 _NARROWEST = 360
 _SAID_HIGH = 120
+_SCROLL_BAR = 8
 
 
 class Controls:
@@ -109,15 +112,18 @@ class DenoiseControls(Controls):
 
 def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) -> None:
     """Let the form scroll, and keep what starts, stops and tells of a run always in sight."""
-    controls.axes_section = _section("Axes", axes)
+    controls.axes_section = section("Axes", axes)
     form = QVBoxLayout()
-    form.addLayout(rows(*controls.first))
+    first = rows(*controls.first)
+    # The scroll bar would hide the ends of the boxes.
+    first.setContentsMargins(0, 0, _SCROLL_BAR, 0)
+    form.addLayout(first)
     form.addWidget(controls.axes_section)
-    form.addWidget(_section("Noise", noise, open=True))
+    form.addWidget(section("Noise", noise, open=True))
     for title, content in controls.sections:
-        form.addWidget(_section(title, content))
-    form.addWidget(_section("More", holding(rows(*controls.more))))
-    form.addWidget(_section("Use this recipe elsewhere", controls.actions))
+        form.addWidget(section(title, content))
+    form.addWidget(section("More", holding(rows(*controls.more))))
+    form.addWidget(section("Use this recipe elsewhere", controls.actions))
     form.addStretch()
     stack = QVBoxLayout(widget)
     stack.setContentsMargins(4, 4, 4, 4)
@@ -141,14 +147,35 @@ def _scrolling(content: QWidget) -> QScrollArea:
     return area
 
 
-def _section(title: str, content: QWidget, *, open: bool = False) -> QCollapsible:
-    section = QCollapsible(title)
-    section.setDuration(0)
-    section.setContentsMargins(0, 0, 0, 0)
-    section.layout().setSpacing(0)
-    section.addWidget(content)
-    (section.expand if open else section.collapse)(animate=False)
-    return section
+def section(title: str, content: QWidget, *, open: bool = False) -> QCollapsible:
+    """Return content under a title that hides it."""
+    found = QCollapsible(title)
+    found.setDuration(0)
+    found.setContentsMargins(0, 0, 0, 0)
+    found.layout().setSpacing(0)
+    found.addWidget(content)
+    (found.expand if open else found.collapse)(animate=False)
+    return found
+
+
+def reveal(widget: QWidget) -> None:
+    """Open the section that holds a widget, and scroll to it."""
+    area, above = None, widget.parentWidget()
+    while above is not None and area is None:
+        if isinstance(above, QCollapsible):
+            above.expand(animate=False)
+        area = above if isinstance(above, QScrollArea) else None
+        above = above.parentWidget()
+    if area is not None:
+        # Only after it is laid out does it have a place.
+        QTimer.singleShot(0, partial(_scrolled, ref(area), ref(widget)))
+
+
+def _scrolled(area: Any, widget: Any) -> None:
+    try:
+        area().ensureWidgetVisible(widget())
+    except (AttributeError, RuntimeError):
+        return  # the dock was closed meanwhile
 
 
 def rows(*widgets: Any) -> QFormLayout:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import FloatSpinBox, PushButton
+from magicgui.widgets import FloatSpinBox, LineEdit, PushButton
 from napari.layers import Shapes
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
@@ -17,8 +17,9 @@ from napari_credible import composite as law
 from napari_credible.contours import contours
 from napari_credible.gui.asked import Stop
 from napari_credible.gui.family import COMPOSITE, MEAN, ROLE_KEY, Family, family_of
+from napari_credible.gui.form import values
 from napari_credible.gui.layers import unique_name
-from napari_credible.gui.layout import line
+from napari_credible.gui.layout import line, reveal
 from napari_credible.gui.legend import Legend
 from napari_credible.gui.placing import PLACED
 from napari_credible.planes import Progress
@@ -60,8 +61,14 @@ class Picture(QWidget):  # type: ignore[misc]
             label="probability", value=0.95, min=0.001, max=0.999, step=0.01,
             tooltip="Inside the contours the light is above the threshold with this probability",
         )  # fmt: skip
+        self.grey = LineEdit(
+            nullable=True,
+            tooltip="Std that is shown grey, in the image's units; empty: a tenth of the contrast, "
+            "or the largest there is",
+        )
         self.legend = Legend()
         rows = QFormLayout()
+        rows.addRow("grey from a std of", self.grey.native)
         rows.addRow("contours at probability", self.probability.native)
         stack = QVBoxLayout(self)
         stack.setContentsMargins(0, 0, 0, 0)
@@ -75,11 +82,12 @@ class Picture(QWidget):  # type: ignore[misc]
         """Add the composite of the posterior that is looked at."""
         try:
             family, mean = self._looked_at()
+            grey = values({"grey": self.grey})["grey"]
         except ValueError as error:
             self._widget.say(str(error))
             return
-        low, high = mean.contrast_limits
-        making = partial(_composed, family, (float(low), float(high)))
+        low, high = (float(limit) for limit in mean.contrast_limits)
+        making = partial(_composed, family, (low, high), grey)
         self._widget.begin("Composite", making, partial(self._add, family, mean))
 
     def outline(self) -> None:
@@ -126,6 +134,7 @@ class Picture(QWidget):  # type: ignore[misc]
         )
         family.join(layer, COMPOSITE)
         self.legend.show_scale(scale.value, scale.std, scale.unit)
+        reveal(self.legend)
         self._widget.say(f"Added {layer.name!r}: grey is uncertain.")
 
     def _add_lines(self, mean: Any, words: str, lines: list[NDArray[np.float64]]) -> None:
@@ -149,11 +158,12 @@ class Picture(QWidget):  # type: ignore[misc]
 
 
 def _composed(
-    family: Family, value: tuple[float, float], _: Stop
+    family: Family, value: tuple[float, float], grey: float | None, _: Stop
 ) -> Generator[Progress, None, tuple[NDArray[np.uint8], Scale]]:
     yield Progress(0, 1, "composing")
     std = family.posterior.std
-    scale = Scale(value, law.std_limits(std), family.result.source.unit)
+    limits = law.std_limits(std, value) if grey is None else (0.0, grey)
+    scale = Scale(value, limits, family.result.source.unit)
     return law.composite(family.result.estimate, std, scale.value, scale.std), scale
 
 

@@ -45,6 +45,8 @@ class Previewed:
         Returns the layer attributes that differ from the input's, for these pixels.
     linked : tuple of str
         Attributes that the input and the preview share while it is there.
+    on_top : bool
+        Above all layers, not only above the input.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Previewed:
     picture: Callable[[Result], NDArray[Any]]
     look: Callable[[NDArray[Any]], dict[str, Any]]
     linked: tuple[str, ...]
+    on_top: bool = False
 
 
 class Preview(QObject):  # type: ignore[misc]
@@ -200,9 +203,8 @@ class Preview(QObject):  # type: ignore[misc]
             )
             layers = self._viewer.layers
             chosen = set(layers.selection)
-            layers.insert(
-                layers.index(source) + 1 if source in layers else len(layers), self._layer
-            )
+            beside = source in layers and not self._what.on_top
+            layers.insert(layers.index(source) + 1 if beside else len(layers), self._layer)
             layers.selection = chosen
             if self._what.linked and not source.rgb and source in layers:
                 layers.link_layers([source, self._layer], self._what.linked)

@@ -110,6 +110,7 @@ def _region(
 def _corners(layer: Any) -> tuple[Any, Any]:
     """Return the visible corners in pixels of the finest level; all of it where not drawn yet."""
     low, high = np.array(layer.corner_pixels, dtype=float)
+    high = high + (high > low)  # the last pixel that is seen, for napari
     if layer.multiscale:
         factors = layer.downsample_factors[layer.data_level]
         low, high = low * factors, high * factors

@@ -37,6 +37,7 @@ class SampleControls(Controls):
         self._shapes = shapes
         for name in _HIDDEN:
             self.fields.pop(name, None)
+        self.fields["n_draws"].label = "draws"
         self.area = ComboBox(
             label="area",
             choices=self._areas,

@@ -37,6 +37,7 @@ QUICK = Previewed(
     picture=lambda result: _quick_std(result),
     look=lambda std: look_of(STD, std),
     linked=(),
+    on_top=True,
 )
 
 
@@ -131,8 +132,10 @@ class SampleWidget(RecipeWidget):
 
     def _step(self, progress: Progress, seconds: float) -> None:
         super()._step(progress, seconds)
-        if self.live is not None:
-            self.live.show(progress.posterior)
+        maps = progress.posterior
+        if self.live is not None and maps is not None:
+            self.live.show(maps)
+            self.say(f"{self.controls.status.text()}; the maps are those of {maps.n_draws} draws")
 
     def _drawn(self, drawn: Drawn) -> None:
         self.show_models(drawn.result.noise)

@@ -22,7 +22,7 @@ ABOUT = {
     "multistep": "second order, 32 evaluations",
     "covariance": "exact mean and covariance of each step; slow yardstick",
     "ancestral": "first order, 256 evaluations; too sure with few",
-    "langevin": "the lecture's, 821 evaluations; mean pulled up to 3 % toward the data",
+    "langevin": "the lecture's, not exact: 821 evaluations, mean pulled up to 3 % toward the data",
 }
 
 
