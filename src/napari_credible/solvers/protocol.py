@@ -14,7 +14,7 @@ from napari_credible.problem import Problem
 
 Denoise = Callable[[Tensor, float], Tensor]
 # Of the normal equations where there are no factors.
-_TOLERANCE, _MOST = 1e-8, 300
+_TOLERANCE, _MOST = 1e-8, 150
 # A level below this share of the range asks nothing of a denoiser.
 _LEAST_LEVEL = 0.01
 
@@ -135,9 +135,10 @@ def least_squares(problem: Problem, near: Tensor, rho: float) -> Tensor:
     def normal(x: Tensor) -> Tensor:
         return problem.adjoint(problem.weight * problem.forward(x)) + rho * x
 
-    right = problem.adjoint(problem.weight * problem.y) + rho * near
+    # For what is to be added to ``near``, so that the tolerance is a share of that alone.
+    right = -problem.gradient(near)
     tolerance = max(_TOLERANCE, 1000 * torch.finfo(near.dtype).eps)
-    return conjugate_gradients(normal, right, near, most=_MOST, tolerance=tolerance).x
+    return near + conjugate_gradients(normal, right, most=_MOST, tolerance=tolerance).x
 
 
 def noise_in_image(problem: Problem) -> float:
