@@ -155,7 +155,7 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
 
 
 def scrolling(content: QWidget) -> QScrollArea:
-    """Return a widget in an area that scrolls."""
+    """Return content that scrolls up and down."""
     area = QScrollArea()
     area.setWidget(content)
     area.setWidgetResizable(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.plan import load, placed, plan
@@ -14,13 +15,18 @@ from napari_credible.stopping import stoppable
 _TIMED: dict[tuple[str, str, bool], float] = {}
 
 
-def planned(asked: Asked, region: Region | None, stop: Stop) -> Generator[Progress, None, str]:
-    """Return the plan in one sentence, with the duration that a timed tile foretells."""
+def planned(
+    asked: Asked, region: Region | None, stop: Stop, operator: Any = None
+) -> Generator[Progress, None, str]:
+    """Return the plan in one sentence, with the duration that a timed tile foretells.
+
+    An operator that was made ready for the image is planned with as it is.
+    """
     recipe = yield from asked.physical()
     yield Progress(0, 1, "timing one tile")
     denoiser = load(recipe)
     image = asked.image if region is None else region.outline(asked.image)
-    todo = plan(recipe, image, denoiser)
+    todo = plan(recipe, image, denoiser, operator=operator)
     key = (asked.recipe.denoiser, todo.device, todo.bfloat16)
     if key not in _TIMED:
         with stoppable(stop):

@@ -133,11 +133,23 @@ def looked(asked: RestoreAsked, stop: Stop) -> Generator[Progress, None, Looked]
     assert asked.physics is not None
     physics = asked.physics.answer(asked.image)
     operator = fitted(physics.operator, asked.image)
-    words = " ".join(filter(None, [physics.words, checked(operator, asked.image)]))
+    said = [physics.words, _resampled(physics.operator, operator)]
+    words = " ".join(filter(None, [*said, checked(operator, asked.image)]))
     recipe = asked.recipe.replace(operator=physics.spelling)
     ready = replace(asked, recipe=recipe, physics=None)
-    plan = yield from planned(ready, None, stop)
+    plan = yield from planned(ready, None, stop, operator)
     return Looked(plan, words, physics)
+
+
+def _resampled(before: Operator, after: Operator) -> str:
+    from napari_credible.operators import Blur
+
+    if before == after or not isinstance(before, Blur) or not isinstance(after, Blur):
+        return ""
+    sides = [" × ".join(str(n) for n in each.psf.shape) for each in (before, after)]
+    if sides[0] == sides[1]:
+        return "The PSF has the data's pixels."
+    return f"PSF of {sides[0]} pixels resampled to {sides[1]} of the data's."
 
 
 def checked(operator: Operator, data: Image) -> str:
