@@ -34,7 +34,7 @@ def conjugate_gradients(
     *,
     most: int = 100,
     tolerance: float = 1e-6,
-    least: float = 0.0,
+    least: float | Tensor = 0.0,
 ) -> Solved:
     """Solve A x = b for each image of a batch, A symmetric and positive.
 
@@ -50,8 +50,8 @@ def conjugate_gradients(
         Products with A at most.
     tolerance : float
         Ends where |b - A x| is below this share of |b| in each image.
-    least : float
-        The eigenvalues of A lie above this.
+    least : float or Tensor
+        A less this (on the diagonal) is positive.
 
     Notes
     -----
@@ -73,7 +73,7 @@ def conjugate_gradients(
         image = apply(direction)
         products += 1
         curvature = _dot(direction, image)
-        active = active & (curvature > least * _dot(direction, direction))
+        active = active & (curvature > _dot(least * direction, direction))
         step = torch.where(active, power / torch.where(active, curvature, 1), 0)
         x = x + step * direction
         residual = residual - step * image

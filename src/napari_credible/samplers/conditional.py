@@ -29,10 +29,11 @@ from napari_credible.conjugate import conjugate_gradients
 from napari_credible.jvp import with_covariance
 from napari_credible.problem import Problem
 
-# All eigenvalues of the system are at least 1; rounding may show a little less.
+# The system is the noise's variance and something positive; rounding may show a little less.
 _LEAST = 0.99
 
 Denoise = Callable[[Tensor, float], Tensor]
+Spread = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ class Conditional:
     -----
     Of a learned D's J the symmetric part is taken; [2]_ of the module takes J'. Conjugate
     gradients stop where it shows that J is no covariance. Stopped early, D_y leans toward D.
+    Values more than one range beyond the image's range are cut.
     """
 
     denoise: Denoise
@@ -68,18 +70,18 @@ class Conditional:
         """Denoise ``x`` (B, C, Y, X), given the data."""
         clean, product = with_covariance(self.denoise, x, sigma)
         problem = self.problem
-        # In units of the noise of each datum the system is 1 + something positive.
-        root = problem.weight.sqrt()
+        gap = torch.where(problem.weight > 0, problem.y - problem.forward(clean), 0)
 
         def spread(u: Tensor) -> Tensor:
-            return sigma**2 * product(problem.adjoint(root * u))
+            return sigma**2 * product(problem.adjoint(u))
+
+        root, share = self._units(gap, spread)
 
         def system(u: Tensor) -> Tensor:
-            return u + root * problem.forward(spread(u))
+            return share * u + root * problem.forward(spread(root * u))
 
-        surprise = root * (problem.y - problem.forward(clean))
         found = conjugate_gradients(
-            system, surprise, most=self.products, tolerance=self.tolerance, least=_LEAST
+            system, root * gap, most=self.products, tolerance=self.tolerance, least=_LEAST * share
         )
         if self.spent is not None:
             self.spent.append(found.products + 1)
@@ -87,4 +89,21 @@ class Conditional:
             raise ValueError(
                 "the denoiser's derivative is not finite; use another denoiser, or pnp"
             )
-        return clean + spread(found.x)
+        # A posterior mean lies where images lie.
+        span = problem.span
+        return (clean + spread(root * found.x)).clamp(problem.low - span, problem.high + span)
+
+    def _units(self, gap: Tensor, spread: Spread) -> tuple[Tensor, Tensor]:
+        """Return in which units the system is solved, and the noise's variance in these.
+
+        Each datum is divided by the root of its variance: of the noise, or where that differs
+        between data of noise and image together, the latter by one product along the gap.
+        """
+        weight = self.problem.weight
+        if self.problem.sigma is not None:
+            return weight.sqrt(), torch.ones_like(weight)
+        sides = tuple(range(1, gap.ndim))
+        image = (gap * self.problem.forward(spread(gap))).sum(sides, keepdim=True)
+        image = image / gap.square().sum(sides, keepdim=True).clamp(min=1e-30)
+        share = 1 / (1 + weight * image.clamp(min=0))
+        return (weight * share).sqrt(), share

@@ -60,7 +60,7 @@ class Mmps(Checked):
     kind: ClassVar[str] = "mmps"
     products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 3
     tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.01
-    highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 4.0
+    highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 2.0
     lowest: Annotated[float, Knob(0, 10, "noise", "level before the last four", above=True)] = 0.5
 
     @property
