@@ -522,6 +522,7 @@ def busy(restoring, qtbot, typed, clear):
     typed(widget, 5.0)
     fast(widget)
     widget.controls.fields["n_draws"].value = 50_000
+    widget.controls.fields["memory"].value = "0.01"  # a draw at a time
     physics(widget, "downsample", factor=2)
     widget.start()
     qtbot.waitUntil(lambda: len(by_role(viewer)) == 4, timeout=90_000)

@@ -51,6 +51,7 @@ class RestoreWidget(DrawingWidget):
         self.physics = PhysicsPanel(napari_viewer, self.controls.operator)
         self.physics.changed.connect(self._form_changed)
         self.controls.leading.append(("Physics", self.physics))
+        self.controls.leading.append(("Method", self.controls.method))
         self.preview = Simulation(napari_viewer, self.asked, self.say)
         self.controls.sections.append(("Composite and contours", Picture(self)))
         self._found: Physics | None = None
