@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_credible.gui.layout import Controls, holding, rows, sentence
+from napari_credible.gui.layout import SCROLL_BAR, Controls, holding, rows, sentence
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import ABOUT, CAUTION, draws_by_name
 
@@ -49,6 +49,7 @@ class RestoreControls(Controls):
         method = [self.fields[name] for name in _FIRST]
         self.first = (self.layer,)
         self.method = holding(rows(method[0], self.about, *method[1:]))
+        self.method.layout().setContentsMargins(0, 0, SCROLL_BAR, 0)
         self.more = tuple(f for name, f in self.fields.items() if name not in _FIRST)
         self.looks = (self.preview,)
 
