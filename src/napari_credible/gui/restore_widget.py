@@ -159,6 +159,11 @@ class RestoreWidget(DrawingWidget):
         super().told("")
         self.physics.doubt(str(error))
 
+    def _ended(self, cancelled: bool) -> None:
+        super()._ended(cancelled)
+        if self._found is None:  # the run came before the check was done
+            self._replan()
+
     def _form_changed(self, event: Any = None) -> None:
         self._found = None
         super()._form_changed(event)
