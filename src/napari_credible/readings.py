@@ -212,8 +212,9 @@ def profile(section: Section, drawn: Shape, question: Question, width: int = 1) 
         length = math.hypot(*((last - first) * section.pixel))
         distances.append(start + np.linspace(0, length, draws[-1].shape[1]))
         start += length
+    unit = "pixels" if section.pixel_unit == "pixel" else section.pixel_unit
     return Reading(
-        f"{drawn.name}: {drawn.kind} of {start:.4g} {section.pixel_unit}{section.where}",
+        f"{drawn.name}: {drawn.kind} of {start:.4g} {unit}{section.where}",
         profile=_profile(distances, draws, inputs, section, question),
     )
 

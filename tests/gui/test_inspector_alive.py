@@ -116,8 +116,8 @@ def test_closing_the_viewer_stops_everything(make_napari_viewer, result, qtbot):
     widget.families.refresh()
     busy(viewer, widget, qtbot)
     widget.close()
-    viewer.close()
     assert still(widget)
+    viewer.close()
     qtbot.waitUntil(lambda: threading.active_count() < 20, timeout=10_000)
 
 
@@ -132,7 +132,7 @@ def test_layers_deleted_while_it_works_are_let_go(inspected, qtbot):
     family = widget.families.family()
     viewer.layers.remove(upper)
     assert widget.families.family() is None
-    assert still(widget)
+    qtbot.waitUntil(lambda: still(widget), timeout=5_000)
     assert not temporary(viewer)
     assert not widget.look.isEnabled()
     hover(viewer, 7, 8)

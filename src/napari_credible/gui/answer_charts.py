@@ -29,8 +29,8 @@ class Histogram(Chart):
         quantity: Quantity = what
         self.begin(colours, "draws", titled(quantity.name, quantity.unit))
         values = [quantity.estimate, quantity.measured, quantity.lower, quantity.upper]
-        self._shade(quantity, colours)
         top = self._bars(quantity, colours)
+        self._shade(quantity, colours, top)
         dash = self.pg.QtCore.Qt.PenStyle
         text = self.pg.mkColor(colours.text)
         self._mark(quantity.measured, colours.curve(INPUT), dash.DashLine)
@@ -54,15 +54,14 @@ class Histogram(Chart):
         )
         return float(counts.max())
 
-    def _shade(self, quantity: Quantity, colours: Colours) -> None:
+    def _shade(self, quantity: Quantity, colours: Colours, top: float) -> None:
+        """Fill the interval up to the frame."""
         if math.isfinite(quantity.lower) and math.isfinite(quantity.upper):
-            region = self.pg.LinearRegionItem(
-                (quantity.lower, quantity.upper),
-                movable=False,
-                brush=faint(colours.curve(DRAWS), 0.25),
-                pen=self.pg.mkPen(None),
-            )
-            self.box.addItem(region, ignoreBounds=True)
+            ends = {"x0": [quantity.lower], "x1": [quantity.upper], "height": [2 * top]}
+            brush = faint(colours.curve(DRAWS), 0.25)
+            item = self.pg.BarGraphItem(**ends, pen=None, brush=brush)
+            item.setZValue(-1)
+            self.box.addItem(item, ignoreBounds=True)
 
     def _mark(self, value: float, colour: Any, style: Any) -> None:
         if math.isfinite(value):

@@ -33,7 +33,7 @@ from napari_credible.gui.verdict_table import table_of, verdict_csv
 from napari_credible.planes import Progress
 from napari_credible.result import Result
 
-_CHART_HIGH = 210
+_CHART_HIGH = 170
 # Standard deviations of the noise: what lies beyond is no chance.
 _FARTHEST = 4.0
 _ABOUT = (
@@ -78,10 +78,11 @@ class Believable(Tab):
         stack = QVBoxLayout(self)
         stack.setContentsMargins(4, 4, 4, 4)
         stack.addLayout(_line(self.run, self.cancel))
-        for part in (self.bar, self.sentence, self.chart, self.checks):
+        for part in (self.bar, self.sentence, self.chart):
             stack.addWidget(part)
         stack.addLayout(_line(self.residual, self.apply))
         stack.addWidget(self.notes)
+        stack.addWidget(self.checks)
         stack.addStretch()
 
     def _connect(self) -> None:

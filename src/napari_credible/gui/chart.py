@@ -60,6 +60,7 @@ class Chart:
         self.view.ci.setSpacing(0)
         self.box = self.view.addViewBox(row=0, col=1, enableMenu=False, enableMouse=False)
         self.axes = [self._axis("left", 0, 0), self._axis("bottom", 1, 1)]
+        self._begun: tuple[Colours, str, str] | None = None
 
     def _axis(self, side: str, row: int, column: int) -> Any:
         axis = self.pg.AxisItem(side)
@@ -71,6 +72,10 @@ class Chart:
     def begin(self, colours: Colours, upright: str, along: str) -> None:
         """Empty the frame, and name its axes in the theme's colours."""
         self.box.clear()
+        # Axes are slow to build anew, and mostly stay the same under a moving mouse.
+        if self._begun == (colours, upright, along):
+            return
+        self._begun = (colours, upright, along)
         self.view.setBackground(colours.background)
         for axis, words in zip(self.axes, (upright, along), strict=True):
             axis.setPen(colours.text)

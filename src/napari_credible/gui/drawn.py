@@ -10,15 +10,16 @@ import numpy as np
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_credible.gui.chart import Colours
 from napari_credible.gui.placed import Placed
 from napari_credible.shapes import LINES, RECTANGLE, Shape, pixel_square
 
 SHAPES_KEY = "napari-credible-regions"
 _SETTLED_MS = 120
 _LETTER = "letter"
-# Of a root of the image's side, in pixels: 1 of 256 pixels, 2.7 of 2048.
-_THICK = 0.06
+# Of a root of the image's side, in pixels: 0.6 of 256 pixels, 1.8 of 2048.
+_THICK = 0.04
+# On the canvas, which is black in every theme.
+_INK = "#F0E442"
 _MODES = {
     "rectangle": "add_rectangle",
     "ellipse": "add_ellipse",
@@ -121,17 +122,16 @@ class Drawn(QObject):  # type: ignore[misc]
         if placed.flat():
             keep = [-3, -2, -1]
             matrix, labels, units = matrix[np.ix_(keep, keep)], labels[-2:], units[-2:]
-        ink = Colours.of(self._viewer).curve(3).name()
         return {
             "name": "regions",
             "affine": matrix,
             "axis_labels": labels,
             "units": units,
-            "edge_color": ink,
+            "edge_color": _INK,
             "face_color": "transparent",
             "edge_width": _THICK * max(placed.shape) ** 0.5,
             "features": {_LETTER: np.array([], dtype=str)},
-            "text": {"string": "{letter}", "color": ink, "size": 12, "anchor": "upper_left"},
+            "text": {"string": "{letter}", "color": _INK, "size": 12, "anchor": "upper_left"},
             "metadata": {SHAPES_KEY: True},
         }
 

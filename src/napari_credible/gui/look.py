@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -47,11 +48,12 @@ class Look(Tab):
         self.reading: Reading | None = None
         self._placed: Placed | None = None
         self._world: Any = None
+        self._read_at = 0.0
         self._nearby = nearby.Nearby()
         self._pinning = False
         self.drawn = Drawn(viewer)
         self.controls = LookControls(self, viewer)
-        self._soon = QTimer(self, singleShot=True, interval=_PAUSE_MS)
+        self._soon = QTimer(self, singleShot=True)
         self._soon.timeout.connect(self.hover)
         self._connect()
 
@@ -140,10 +142,10 @@ class Look(Tab):
         self.controls.choose(letter)
 
     def _slid(self, _: Any = None) -> None:
-        self._soon.start()
         if self.controls.chosen():
-            self._soon.stop()
             self.renew()
+        else:
+            self._soon.start(_PAUSE_MS)
 
     # ── the pixel under the cursor ──
 
@@ -152,7 +154,8 @@ class Look(Tab):
         if self._placed is None:
             self.wanted.emit()
         if self._placed is not None and not self._soon.isActive() and not self.controls.chosen():
-            self._soon.start()
+            since = round(1000 * (time.monotonic() - self._read_at))
+            self._soon.start(max(_PAUSE_MS - since, 0))
 
     def _pressed(self, _: Any, event: Any) -> None:
         if self._pinning and self._placed is not None:
@@ -164,6 +167,7 @@ class Look(Tab):
     def hover(self) -> None:
         """Read the pixel under the cursor, at once where its draws are in memory."""
         placed = self._placed
+        self._read_at = time.monotonic()
         if placed is None or self._world is None or self.controls.chosen() or not self.isVisible():
             return
         if self.viewer.dims.ndisplay != 2:
@@ -201,7 +205,7 @@ class Look(Tab):
     def _arrived(self, key: Any, part: Section | None) -> None:
         if part is not None:
             self._nearby.keep(key, part)
-            self._soon.start()
+            self._soon.start(0)
 
     # ── shapes ──
 

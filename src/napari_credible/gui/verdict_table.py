@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 from napari_credible.believe import Check, Verdict
 
 
 def table_of(verdict: Verdict) -> str:
-    """Return the checks, one a row: passed or not, value, what is right; then what failed."""
+    """Return the checks, one a row: passed or not, value, what is right."""
     rows = "".join(_row(check) for check in verdict.checks)
-    heads = "".join(
-        f"<th align='left'>{h}&nbsp;&nbsp;</th>" for h in ("", "check", "found", "right")
-    )
-    failed = "".join(f"<p>✗ {escape(c.words)}</p>" for c in verdict.checks if not c.passed)
-    return f"<table cellspacing='2'><tr>{heads}</tr>{rows}</table>{failed}"
+    titles = ("", "check", "found", "right")
+    heads = "".join(f"<th align='left'>{title}&nbsp;</th>" for title in titles)
+    return f"<table cellspacing='1' width='100%'><tr>{heads}</tr>{rows}</table>"
 
 
 def _row(check: Check) -> str:
+    """Return one check; digits end where the error begins."""
+    known = 0 < check.error < math.inf
+    decimals = max(-math.floor(math.log10(check.error)), 0) if known else 3
+    found = f"<b>{check.value:.{decimals}f}</b>"
+    error = f"&nbsp;±&nbsp;{check.error:.{decimals}f}" if known else ""
     cells = (
         "✓" if check.passed else "✗",
         escape(check.name),
-        f"<b>{check.value:.3g}</b> ± {check.error:.1g}",
-        f"{check.expected:.3g}",
+        found + error,
+        f"{check.expected:.{decimals}f}",
     )
-    return "<tr>" + "".join(f"<td>{cell}&nbsp;&nbsp;</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{cell}&nbsp;</td>" for cell in cells) + "</tr>"
 
 
 def verdict_csv(verdict: Verdict) -> str:
