@@ -55,7 +55,7 @@ def restored(viewer: Any, widget: Any) -> None:
             viewer.layers.remove(layer)
     viewer.grid.enabled = True
     viewer.grid.stride = -1
-    viewer.grid.shape = (1, len(viewer.layers))
+    viewer.grid.shape = (-1, -1) if len(viewer.layers) > 3 else (1, -1)
     viewer.reset_view()
     settled(widget)
 
@@ -63,10 +63,10 @@ def restored(viewer: Any, widget: Any) -> None:
 def inpainting() -> None:
     """Show a painted mask with its check, then what was found beneath it."""
     clean = camera()[PART].astype(float)
-    viewer, widget = opened("camera", clean)
     labels = np.zeros(clean.shape, dtype=np.uint8)
-    labels[70:84, 16:100] = 1
+    labels[70:80, 16:80] = 1
     labels[20:60, 92:97] = 1
+    viewer, widget = opened("camera", np.where(labels, 250.0, clean))
     marks = viewer.add_labels(labels, name="scratches")
     widget.controls.layer.value = viewer.layers["camera"]
     widget.physics.sources["mask"].value = PAINTED

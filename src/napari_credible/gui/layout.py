@@ -29,7 +29,7 @@ from napari_credible.recipe import Recipe
 # Narrow enough for a 1280 pixel screen, wide enough for the sentences.
 _NARROWEST = 360
 _SAID_HIGH = 120
-_SCROLL_BAR = 8
+SCROLL_BAR = 8
 
 
 class Controls:
@@ -129,7 +129,7 @@ def lay_out(widget: QWidget, controls: Controls, axes: QWidget, noise: QWidget) 
     form = QVBoxLayout()
     first = rows(*controls.first)
     # The scroll bar would hide the ends of the boxes.
-    first.setContentsMargins(0, 0, _SCROLL_BAR, 0)
+    first.setContentsMargins(0, 0, SCROLL_BAR, 0)
     form.addLayout(first)
     for title, content in controls.leading:
         form.addWidget(section(title, content, open=True))

@@ -15,7 +15,7 @@ from napari_credible.gui.chart import Colours
 from napari_credible.gui.form import field, values
 from napari_credible.gui.layer_choice import LayerChoice
 from napari_credible.gui.layers import image_from_layer
-from napari_credible.gui.layout import sentence
+from napari_credible.gui.layout import SCROLL_BAR, sentence
 from napari_credible.gui.painted import painted_on
 from napari_credible.gui.physics_question import Physics, PhysicsQuestion
 from napari_credible.gui.tab import Tab
@@ -110,7 +110,7 @@ class PhysicsPanel(Tab):
             for widget in fields.values():
                 self._row(widget, _of_kind(kind))
         stack = QVBoxLayout(self)
-        stack.setContentsMargins(0, 0, 0, 0)
+        stack.setContentsMargins(0, 0, SCROLL_BAR, 0)
         stack.addLayout(self._form)
         stack.addWidget(self.found)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_credible.gui.layout import Controls, sentence
+from napari_credible.gui.layout import SCROLL_BAR, Controls, holding, rows, sentence
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import ABOUT, CAUTION, draws_by_name
 
 # Nothing of it is shown: the maps have the numbers of the posterior.
 _HIDDEN = ("dtype",)
-_FIRST = ("denoiser", "solver", "n_draws", "level", "threshold")
+_FIRST = ("solver", "denoiser", "n_draws", "level", "threshold")
 _OF_DRAWS = ("n_draws", "level", "threshold", "keep", "widen")
 
 
@@ -46,8 +46,10 @@ class RestoreControls(Controls):
         self.run.tooltip = "Find the image behind the data, and how sure it is"
         self.cancel.text = "Stop"
         self.cancel.tooltip = "Keep the draws that are done; press twice to keep nothing"
-        first = [self.fields[name] for name in _FIRST]
-        self.first = (self.layer, *first[:2], self.about, *first[2:])
+        method = [self.fields[name] for name in _FIRST]
+        self.first = (self.layer,)
+        self.method = holding(rows(method[0], self.about, *method[1:]))
+        self.method.layout().setContentsMargins(0, 0, SCROLL_BAR, 0)
         self.more = tuple(f for name, f in self.fields.items() if name not in _FIRST)
         self.looks = (self.preview,)
 

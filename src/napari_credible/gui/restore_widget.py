@@ -51,6 +51,7 @@ class RestoreWidget(DrawingWidget):
         self.physics = PhysicsPanel(napari_viewer, self.controls.operator)
         self.physics.changed.connect(self._form_changed)
         self.controls.leading.append(("Physics", self.physics))
+        self.controls.leading.append(("Method", self.controls.method))
         self.preview = Simulation(napari_viewer, self.asked, self.say)
         self.controls.sections.append(("Composite and contours", Picture(self)))
         self._found: Physics | None = None
@@ -157,6 +158,11 @@ class RestoreWidget(DrawingWidget):
         """Show why there is no plan, beside the operator."""
         super().told("")
         self.physics.doubt(str(error))
+
+    def _ended(self, cancelled: bool) -> None:
+        super()._ended(cancelled)
+        if self._found is None:  # the run came before the check was done
+            self._replan()
 
     def _form_changed(self, event: Any = None) -> None:
         self._found = None
