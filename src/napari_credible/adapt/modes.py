@@ -85,8 +85,8 @@ class External(Mode):
         As for :class:`Internal`.
     """
 
-    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 4500
-    every: Annotated[int, Knob(1, 10**6, "", "steps between two scores")] = 750
+    steps: Annotated[int, Knob(1, 10**6, "", "at most")] = 2400
+    every: Annotated[int, Knob(1, 10**6, "", "steps between two scores")] = 400
     rate: Annotated[float, Knob(0, 0.1, "", "of learning", above=True)] = 1e-3
     lower: Annotated[float, Knob(0, 1, "", "share of crops at lower levels")] = 0.2
 
