@@ -1,6 +1,6 @@
 """Restore two real images, and draw what is known of them: ``restoring_pictures.py DATA OUT``.
 
-A plane of a wide-field fluorescence stack (16-bit, calibrated pixels), with a Gaussian for the
+A raw wide-field frame of actin filaments (one exposure of FMD, 8-bit), with a Gaussian for the
 PSF of its objective; and a frame of a telescope, with the PSF that its own stars show. Nothing is
 simulated: the noise is measured in the images.
 """
@@ -21,13 +21,10 @@ MARGIN = 0.003
 
 
 def cells(data: Path, side: int) -> tuple[np.ndarray, Blur]:
-    """Return a square of the brightest plane of a Golgi stack, and its PSF."""
-    stack = nc.read(data / "test/microscopy/neubias_xyz_calibrated_16bit__golgi_bfa.tif")
-    planes = np.asarray(stack.ordered()).reshape(-1, *stack.ordered().shape[-2:])
-    plane = planes[planes.reshape(len(planes), -1).std(1).argmax()].astype(np.float64)
-    image, place = brightest(plane, side)
-    print(f"cells: rows {place[0]}, columns {place[1]}, pixel {stack.scale[-1]:.3g} "
-          f"{stack.axis_units[-1]}")  # fmt: skip
+    """Return a square of a raw wide-field frame, and about the PSF of its objective."""
+    frame = nc.read(data / "test/pairs/fmd/raw/WideField_BPAE_R_1.png")
+    image, place = brightest(np.asarray(frame.array, dtype=np.float64), side)
+    print(f"cells: rows {place[0]}, columns {place[1]}")
     return image, Blur.gaussian(1.3, "valid")
 
 
@@ -35,7 +32,7 @@ def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
     """Return a square of a telescope's frame, and the PSF that its stars show."""
     frame = nc.read(data / "test/astronomy/ntt_emmi_field.fits")
     whole = np.asarray(frame.array, dtype=np.float64)
-    found = nc.operators.psf_from_stars(whole, size=11)
+    found = nc.operators.psf_from_stars(whole, size=15)
     image, place = brightest(whole, side)
     print(f"stars: rows {place[0]}, columns {place[1]}, {found}")
     return image, Blur(np.clip(found.psf, 0, None), "valid")
