@@ -21,8 +21,8 @@ LEVEL = {
     "streamed": 31, "calibration": 32, "tiling": 40, "stacks": 40, "colours": 40, "citations": 50,
     "recipe": 50, "io": 50,
     "samples": 55, "result": 55, "plan": 55, "channel": 55, "script": 55, "geometry": 55,
-    "pilot": 56, "planes": 57, "drawing": 58, "posed": 58, "restoring": 59, "run": 60,
-    "restore": 61, "batch": 62, "options": 65,
+    "pilot": 56, "planes": 57, "drawing": 58, "posed": 59, "restoring": 60, "run": 61,
+    "restore": 62, "batch": 62, "options": 65,
     "training": 60, "demo": 65,
     "__main__": 70, "gui": 70, "__init__": 99,
 }  # fmt: skip
