@@ -1,8 +1,8 @@
 """Restore two real images, and draw what is known of them: ``restoring_pictures.py DATA OUT``.
 
-A raw wide-field frame of actin filaments (one exposure of FMD, 8-bit), with a Gaussian for the
-PSF of its objective; and a frame of a telescope, with the PSF that its own stars show. Nothing is
-simulated: the noise is measured in the images.
+One scan of photon counts of a section of hazelnut, with a Gaussian of standard deviation 1 pixel
+for the PSF of its objective (assumed, not measured); and a frame of a telescope, with the PSF that
+its own stars show. Nothing is simulated: the noise is measured in the images.
 """
 
 import argparse
@@ -21,11 +21,12 @@ MARGIN = 0.003
 
 
 def cells(data: Path, side: int) -> tuple[np.ndarray, Blur]:
-    """Return a square of a raw wide-field frame, and about the PSF of its objective."""
-    frame = nc.read(data / "test/pairs/fmd/raw/WideField_BPAE_R_1.png")
-    image, place = brightest(np.asarray(frame.array, dtype=np.float64), side)
+    """Return a square of one scan of photon counts, and about the PSF of its objective."""
+    frame = nc.read(next((data / "test/pairs/photon_counts").glob("hazelnut_5frames*")))
+    counts = np.asarray(frame.ordered(), dtype=np.float64)
+    image, place = brightest(counts.reshape(-1, *counts.shape[-2:])[0], side)
     print(f"cells: rows {place[0]}, columns {place[1]}")
-    return image, Blur.gaussian(1.3, "valid")
+    return image, Blur.gaussian(1.0, "valid")
 
 
 def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
@@ -41,8 +42,11 @@ def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
 def brightest(plane: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the square with the most structure, and where it is."""
     rows, columns = (range(0, n - side + 1, side // 2) for n in plane.shape)
+    # A saturated star, or one whose wings reach beyond the PSF, would be all that is seen.
+    limit = np.quantile(plane, 0.999)
     squares = {(r, c): plane[r : r + side, c : c + side] for r in rows for c in columns}
-    place = max(squares, key=lambda p: np.quantile(squares[p], 0.98) - np.median(squares[p]))
+    fitting = [p for p in squares if squares[p].max() < 3 * limit] or [*squares]
+    place = max(fitting, key=lambda p: np.quantile(squares[p], 0.98) - np.median(squares[p]))
     return squares[place], place
 
 
