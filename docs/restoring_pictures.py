@@ -1,8 +1,8 @@
 """Restore two real images, and draw what is known of them: ``restoring_pictures.py DATA OUT``.
 
-A plane of a wide-field fluorescence stack (16-bit, calibrated pixels), with a Gaussian for the
-PSF of its objective; and a frame of a telescope, with the PSF that its own stars show. Nothing is
-simulated: the noise is measured in the images.
+One scan of photon counts of a section of hazelnut, with a Gaussian of standard deviation 1 pixel
+for the PSF of its objective (assumed, not measured); and a frame of a telescope, with the PSF that
+its own stars show. Nothing is simulated: the noise is measured in the images.
 """
 
 import argparse
@@ -21,21 +21,19 @@ MARGIN = 0.003
 
 
 def cells(data: Path, side: int) -> tuple[np.ndarray, Blur]:
-    """Return a square of the brightest plane of a Golgi stack, and its PSF."""
-    stack = nc.read(data / "test/microscopy/neubias_xyz_calibrated_16bit__golgi_bfa.tif")
-    planes = np.asarray(stack.ordered()).reshape(-1, *stack.ordered().shape[-2:])
-    plane = planes[planes.reshape(len(planes), -1).std(1).argmax()].astype(np.float64)
-    image, place = brightest(plane, side)
-    print(f"cells: rows {place[0]}, columns {place[1]}, pixel {stack.scale[-1]:.3g} "
-          f"{stack.axis_units[-1]}")  # fmt: skip
-    return image, Blur.gaussian(1.3, "valid")
+    """Return a square of one scan of photon counts, and about the PSF of its objective."""
+    frame = nc.read(next((data / "test/pairs/photon_counts").glob("hazelnut_5frames*")))
+    counts = np.asarray(frame.ordered(), dtype=np.float64)
+    image, place = brightest(counts.reshape(-1, *counts.shape[-2:])[0], side)
+    print(f"cells: rows {place[0]}, columns {place[1]}")
+    return image, Blur.gaussian(1.0, "valid")
 
 
 def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
     """Return a square of a telescope's frame, and the PSF that its stars show."""
     frame = nc.read(data / "test/astronomy/ntt_emmi_field.fits")
     whole = np.asarray(frame.array, dtype=np.float64)
-    found = nc.operators.psf_from_stars(whole, size=11)
+    found = nc.operators.psf_from_stars(whole, size=15)
     image, place = brightest(whole, side)
     print(f"stars: rows {place[0]}, columns {place[1]}, {found}")
     return image, Blur(np.clip(found.psf, 0, None), "valid")
@@ -44,8 +42,11 @@ def stars(data: Path, side: int) -> tuple[np.ndarray, Blur]:
 def brightest(plane: np.ndarray, side: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the square with the most structure, and where it is."""
     rows, columns = (range(0, n - side + 1, side // 2) for n in plane.shape)
+    # A saturated star, or one whose wings reach beyond the PSF, would be all that is seen.
+    limit = np.quantile(plane, 0.999)
     squares = {(r, c): plane[r : r + side, c : c + side] for r in rows for c in columns}
-    place = max(squares, key=lambda p: np.quantile(squares[p], 0.98) - np.median(squares[p]))
+    fitting = [p for p in squares if squares[p].max() < 3 * limit] or [*squares]
+    place = max(fitting, key=lambda p: np.quantile(squares[p], 0.98) - np.median(squares[p]))
     return squares[place], place
 
 

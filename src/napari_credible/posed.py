@@ -18,7 +18,7 @@ from napari_credible.flags import Flag
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.noise.saturation import saturation_level
-from napari_credible.operators import Bayer, Mask, Operator
+from napari_credible.operators import Bayer, Blur, Mask, Operator
 from napari_credible.plan import Plan
 from napari_credible.problem import Problem
 from napari_credible.recipe import Recipe
@@ -31,6 +31,8 @@ _LOW, _HIGH = 0.001, 0.999
 # Pixels over which counts are smoothed for a first variance, and images found for better ones.
 _FIRST, _PASSES = 2.0, 2
 _PILOT = Pnp(evaluations=8)
+# A point is taken to be brighter than its brightest datum by this factor at most.
+_SHARPEST = 8.0
 # H takes a constant image for a constant, to this.
 _CONSTANT = 1e-3
 
@@ -87,13 +89,14 @@ def posed(
     offset = getattr(model, "offset", 0.0)
     low, high = _range(operator, counts - offset, model, counts)
     denoise = _fitting(denoiser, operator, todo, low, high)
+    bounds = _bounds(operator, counts - offset, high - low)
 
     def problem(variance: Any) -> Problem:
         data, level = (
             torch.from_numpy(np.asarray(a, dtype=np.float32)).to(todo.device)
             for a in (counts - offset, np.sqrt(variance))
         )
-        return Problem.of(operator, data, level, low, high)
+        return Problem.of(operator, data, level, low, high, bounds)
 
     variance: Any = np.zeros(())
     if isinstance(model, Gaussian):
@@ -141,6 +144,20 @@ def _range(
     low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
     noise = 0.0 if model is None else float(np.sqrt(model.variance(counts).mean()))
     return low, max(high, low + max(noise, 1e-12))
+
+
+def _bounds(operator: Operator, data: NDArray[np.float64], span: float) -> tuple[float, float]:
+    """Return what no pixel can exceed: a range beyond the data, and more where points are spread.
+
+    A point behind a PSF is brighter than its brightest datum by the PSF's peak at most.
+    """
+    if not geometry.pictured(operator):
+        return -np.inf, np.inf
+    seen = data[operator.observed(data.shape)]
+    low, high = float(seen.min()), float(seen.max())
+    peaks = [part.psf.max() for part in geometry.parts(operator) if isinstance(part, Blur)]
+    sharper = min(float(np.prod([1 / peak for peak in peaks])), _SHARPEST)
+    return low - span, low + max(sharper * (high - low), high - low + span)
 
 
 def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, NDArray[np.uint8]]:

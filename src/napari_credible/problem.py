@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,6 +33,9 @@ class Problem:
     low, high : float
         Between which most of the image lies: the scale of first guesses and of noise levels.
 
+    bounds : (float, float)
+        Beyond which no pixel of the image can lie.
+
     Notes
     -----
     States are (B, C, Y, X), C = 1 for an image without colours; data are (B, *data).
@@ -43,6 +47,7 @@ class Problem:
     image_shape: tuple[int, ...]
     low: float = 0.0
     high: float = 1.0
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     @classmethod
     def of(
@@ -52,11 +57,12 @@ class Problem:
         sigma: float | Tensor,
         low: float = 0.0,
         high: float = 1.0,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
     ) -> Problem:
         """Return the problem of data (*data) with noise of a level or a map of levels."""
         level = torch.as_tensor(sigma, dtype=data.dtype, device=data.device)
         shape = operator.image_shape(tuple(data.shape))
-        return cls(operator, data, level, tuple(shape), low, high)
+        return cls(operator, data, level, tuple(shape), low, high, bounds)
 
     @property
     def span(self) -> float:

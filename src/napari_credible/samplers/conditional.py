@@ -57,7 +57,7 @@ class Conditional:
     -----
     Of a learned D's J the symmetric part is taken; [2]_ of the module takes J'. Conjugate
     gradients stop where it shows that J is no covariance. Stopped early, D_y leans toward D.
-    Values more than one range beyond the image's range are cut.
+    Values outside the problem's ``bounds`` are cut.
     """
 
     denoise: Denoise
@@ -89,9 +89,8 @@ class Conditional:
             raise ValueError(
                 "the denoiser's derivative is not finite; use another denoiser, or pnp"
             )
-        # A posterior mean lies where images lie.
-        span = problem.span
-        return (clean + spread(root * found.x)).clamp(problem.low - span, problem.high + span)
+        # A posterior mean lies where images can lie.
+        return (clean + spread(root * found.x)).clamp(*problem.bounds)
 
     def _units(self, gap: Tensor, spread: Spread) -> tuple[Tensor, Tensor]:
         """Return in which units the system is solved, and the noise's variance in these.
