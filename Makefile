@@ -10,7 +10,8 @@ demo: $(VENV)/installed
 	$(BIN)/napari-credible demo
 
 test: $(VENV)/installed-dev lint
-	sh scripts/with-display.sh $(BIN)/python -m pytest
+	sh scripts/with-display.sh $(BIN)/python -m pytest tests/gui
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses=8 --ignore=tests/gui
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -91,7 +91,7 @@ def test_the_written_recipe_gives_the_file_again(source, tmp_path):
 def test_ctrl_c_writes_the_draws_so_far(source, tmp_path, monkeypatch, capsys):
     """The key is pressed as soon as there are three draws."""
     monkeypatch.setattr("napari_credible.plan._FULL_CPU", 1)
-    exhausted, out = command._exhausted, tmp_path / "out.fits"
+    exhausted, out = command.exhausted, tmp_path / "out.fits"
 
     def pressed(going, quiet):
         def steps():
@@ -106,7 +106,7 @@ def test_ctrl_c_writes_the_draws_so_far(source, tmp_path, monkeypatch, capsys):
 
         return exhausted(steps(), quiet)
 
-    monkeypatch.setattr(command, "_exhausted", pressed)
+    monkeypatch.setattr(command, "exhausted", pressed)
     before = signal.getsignal(signal.SIGINT)
     many = [*ASKED[:4], "--draws", "400"]
     assert not called("sample", source, "-o", out, *many)

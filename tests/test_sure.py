@@ -42,7 +42,11 @@ def z_scores(denoise, draw, sigma=SIGMA, runs=RUNS, probes=1):
     return np.array(scores)
 
 
-@pytest.mark.parametrize("denoise", [PowerLawPrior(), shrinks, untouched, through_numpy], ids=repr)
+@pytest.mark.parametrize(
+    "denoise",
+    [PowerLawPrior(), shrinks, untouched, through_numpy],
+    ids=lambda d: getattr(d, "__name__", type(d).__name__),
+)
 def test_unbiased_with_the_stated_error(denoise):
     scores = z_scores(denoise, power_law)
     assert abs(scores.mean()) < 4 / np.sqrt(RUNS)
