@@ -37,7 +37,7 @@ _LOWEST_MEAN_IN_READ_NOISES = 3.0
 _NO_READ_NOISE = 1e-6
 # Read noises of a map are tabulated on a grid this fine, in log(1 + s), at these distances from
 # the transformed value of no light.
-_READ_STEP = 0.02
+_READ_STEP = 0.015
 _DEVIATION_STEP = 0.05
 _DISTANCES = np.concatenate(
     [np.linspace(-4, 0, 160, endpoint=False), np.expm1(np.linspace(0, 9, 1200))]
