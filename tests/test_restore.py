@@ -24,6 +24,7 @@ from napari_credible.operators import (
 from napari_credible.plan import plan
 from napari_credible.posed import usable
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.run import run, steps
 
 PRIOR = GaussianPrior(100.0, 20.0)
@@ -367,3 +368,45 @@ def test_a_wrong_command_ends_with_a_sentence_and_writes_nothing(files, capsys, 
     assert sentence in said
     assert said.count("\n") == 1
     assert sorted(files.iterdir()) == before
+
+
+def test_draws_on_disk_are_those_in_memory(tmp_path):
+    recipe = Recipe(
+        method="restore", operator="downsample:2", solver="ddrm", noise=nc.Gaussian(4.0), n_draws=3
+    )
+    data = nc.Image(measured(Downsample(2), white((12, 12)), 4.0))
+    in_memory = run(recipe, data, denoiser=PRIOR).posterior.draws
+    going = steps(recipe.replace(keep="disk"), data, denoiser=PRIOR, scratch=str(tmp_path))
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            found = end.value.posterior
+            break
+    assert list(tmp_path.iterdir())
+    np.testing.assert_array_equal(np.asarray(found.draws), in_memory)
+
+
+def test_the_plan_counts_the_draws_of_the_image_and_none_of_a_solver():
+    data = nc.Image(np.zeros((8, 8), np.float32))
+    asked = {"method": "restore", "noise": nc.Gaussian(1.0), "n_draws": 5}
+    finer = plan(Recipe(**asked, operator="downsample:2", solver="ddrm"), data, PRIOR)
+    assert finer.kept == 4 * 5 * 16 * 16
+    coloured = plan(Recipe(**asked, operator="bayer:RGGB", solver="mmps"), data, PRIOR)
+    assert coloured.kept == 4 * 5 * 3 * 8 * 8
+    assert plan(Recipe(**asked, operator="identity", solver="pnp"), data, PRIOR).kept == 0
+
+
+def test_a_psf_is_fitted_to_the_pixels_of_the_image_not_of_its_data():
+    blur = Blur(SOFT.psf, pixel=(0.1, 0.1), unit="um")
+    operator = Downsample(2) @ blur
+    data = nc.Image(np.zeros((8, 8)), "YX", scale=(0.2, 0.2), axis_units=("um", "um"))
+    assert geometry.fitted(operator, data, operator.coarser).first == blur
+    assert geometry.fitted(operator, data).first != blur
+
+
+def test_a_region_is_refused_in_words():
+    recipe = Recipe(method="restore", noise=nc.Gaussian(1.0))
+    part = Region((0, 0), (4, 4))
+    with pytest.raises(ValueError, match="takes a whole image"):
+        run(recipe, nc.Image(np.zeros((8, 8))), denoiser=PRIOR, region=part)

@@ -92,31 +92,13 @@ class Drawing:
         Stopped
             Where it is asked before there are two draws.
         """
-        kept, done = self._keeper(), 0
-        try:
-            while done < self.recipe.n_draws:
-                count = min(self.todo.together, self.recipe.n_draws - done)
-                several = yield from self._several(done, count, kept)
-                for draw in several:
-                    kept.add(self.back(draw))
-                done += count
-        except Stopped:
-            if kept.n_draws < 2:
-                raise
-        found: Posterior | Streamed = kept.posterior()
-        return found
+        back = self.back
+        shape = back(np.broadcast_to(np.float32(0), self.planes.shape)).shape
+        kept = keeper(self.recipe, self.todo, shape, self._lowest(), self.scratch)
+        n_draws, together = self.recipe.n_draws, self.todo.together
+        return (yield from drawn(kept, n_draws, together, self._several, back))
 
-    def _keeper(self) -> Any:
-        shape = self.back(np.broadcast_to(np.float32(0), self.planes.shape)).shape
-        recipe = self.recipe
-        lowest = self._lowest(shape)
-        if self.todo.on_disk:
-            return Store(shape, recipe.n_draws, lowest, recipe.widen, self.scratch)
-        if recipe.keep != "maps":
-            return Kept(shape, recipe.n_draws, lowest, recipe.widen)
-        return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, lowest, recipe.widen)
-
-    def _lowest(self, shape: tuple[int, ...]) -> Any:
+    def _lowest(self) -> Any:
         """Return the least possible value: a number, or one for each pixel."""
         least = [channel.model.lowest() for channel in self.channels]
         if all(np.ndim(each) == 0 for each in least) and len(set(least)) == 1:
@@ -191,6 +173,70 @@ class Drawing:
         # Of these pixels the data say nothing about the spread.
         light[:, flag & BY_THEMSELVES > 0] = np.nan
         return light.astype(np.float32)
+
+
+def keeper(
+    recipe: Recipe, todo: Plan, shape: tuple[int, ...], lowest: Any, scratch: str | None
+) -> Store | Kept | Streamed:
+    """Return what takes draws of a shape: in memory, on disk or as maps, as planned.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How many, and which maps.
+    todo : Plan
+        Whether they go to disk.
+    shape : tuple of int
+        Of one draw.
+    lowest : float or ndarray
+        No value lies below it.
+    scratch : path, optional
+        Where draws on disk are kept; the system's temporary folder where not given.
+    """
+    if todo.on_disk:
+        return Store(shape, recipe.n_draws, lowest, recipe.widen, scratch)
+    if recipe.keep != "maps":
+        return Kept(shape, recipe.n_draws, lowest, recipe.widen)
+    return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, lowest, recipe.widen)
+
+
+def drawn(
+    kept: Store | Kept | Streamed,
+    n_draws: int,
+    together: int,
+    several: Callable[[int, int, Any], Generator[Progress, None, Array]],
+    back: Callable[[Array], Array],
+) -> Generator[Progress, None, Posterior | Streamed]:
+    """Draw, a few images at once; asked to stop, return what is done.
+
+    Parameters
+    ----------
+    kept : Store, Kept or Streamed
+        Takes the draws.
+    n_draws, together : int
+        In all, and at once.
+    several : callable
+        Takes how many are done and how many to make, and ``kept``; returns the steps to them.
+    back : callable
+        Brings a draw into the order of the image's axes.
+
+    Raises
+    ------
+    Stopped
+        Where it is asked before there are two draws.
+    """
+    done = 0
+    try:
+        while done < n_draws:
+            count = min(together, n_draws - done)
+            for draw in (yield from several(done, count, kept)):
+                kept.add(back(draw))
+            done += count
+    except Stopped:
+        if kept.n_draws < 2:
+            raise
+    found: Posterior | Streamed = kept.posterior()
+    return found
 
 
 class Noise:

@@ -20,6 +20,7 @@ from napari_credible.operators import (
     Mask,
     Operator,
     Radon,
+    pixel_size,
 )
 
 _PICTURED = (Identity, Mask, Blur, Downsample, Bayer)
@@ -53,6 +54,25 @@ def first_pixel(operator: Operator) -> tuple[float, float]:
         elif isinstance(part, Blur) and part.boundary == "valid":
             place = place + (np.array(part.psf.shape) - 1) // 2
     return float(place[0]), float(place[1])
+
+
+def fitted(operator: Operator, image: Image, finer: int = 1) -> Operator:
+    """Return the operator for the pixels that it sees, where their size is known.
+
+    Parameters
+    ----------
+    operator : Operator
+        PSFs in it may have pixels of their own.
+    image : Image
+        Whose pixels are known: what the operator sees, or its data.
+    finer : int
+        How many times finer the pixels are that the operator sees: ``operator.coarser`` for data.
+    """
+    known = pixel_size(image)
+    if known is None:
+        return operator
+    (height, width), unit = known
+    return operator.for_pixels((height / finer, width / finer), unit)
 
 
 def frame(operator: Operator, image: Image) -> Image:

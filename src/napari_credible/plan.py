@@ -138,24 +138,26 @@ def plan(
     budget = int((recipe.memory or 0) * 2**30) or int(_SHARE_OF_MEMORY * free_memory(device))
     appetite = int(getattr(denoiser, "bytes_per_pixel", _UNKNOWN_BYTES_PER_PIXEL))
     draws, evaluations, several = 1, 1, 1
-    size = ordered[-2:]
+    shape = ordered[-2:]
     if recipe.method in DRAWING:
         sampler = sampler or named_sampler(recipe)
         draws, evaluations = recipe.n_draws, sampler.evaluations
     if recipe.method == "restore":
-        size = (operator or named_operator(recipe)).image_shape(size)[-2:]
+        shape = (operator or named_operator(recipe)).image_shape(shape)
         draws = recipe.n_draws if drawing(sampler) else 1
         appetite *= _RECORDED if sampler.kind == "mmps" else 1
     if recipe.method == "spread":
         appetite *= _WITH_DERIVATIVE
-    grid = _grid(size, denoiser, budget // appetite)
+    grid = _grid(shape[-2:], denoiser, budget // appetite)
     if recipe.method in DRAWING:
         several = _together(draws, prod(grid.shape), budget // appetite, device)
         several = several if len(grid.tiles()) == 1 else 1
     if recipe.method == "spread":
         evaluations = 1 + recipe.probes
         several = _together(recipe.probes, grid.largest(), budget // appetite, device)
-    kept = 4 * draws * prod(ordered) if recipe.method in DRAWING and recipe.keep != "maps" else 0
+    kept = 0
+    if draws > 1 and recipe.keep != "maps":
+        kept = 4 * draws * prod(ordered[:-2]) * prod(shape)
     return Plan(
         device=device,
         bfloat16=recipe.precision == "bfloat16"

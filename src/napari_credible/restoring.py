@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import citations, geometry
-from napari_credible.drawing import Kept, Noise
+from napari_credible.drawing import Noise, drawn, keeper
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.operators import Operator, pixel_size
+from napari_credible.operators import Operator
 from napari_credible.plan import Plan, named_operator, named_sampler, placed, plan
 from napari_credible.planes import Progress
 from napari_credible.posed import Posed, measured, posed
@@ -23,7 +23,7 @@ from napari_credible.restorers import draws
 from napari_credible.result import Result
 from napari_credible.samplers import Kadkhodaie, Restorer, walk_given
 from napari_credible.solvers import Passed, Solver, solve
-from napari_credible.stopping import Stopped, pause, stoppable
+from napari_credible.stopping import pause, stoppable
 from napari_credible.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Restoring:
     image: Image
     models: Sequence[Model]
     stop: Callable[[], bool] | None
+    scratch: str | None = None
     flags: dict[tuple[int, ...], NDArray[np.uint8]] = field(default_factory=dict)
     history: list[Passed] = field(default_factory=list)
     _ready: dict[tuple[int, ...], Posed] = field(default_factory=dict)
@@ -96,20 +97,12 @@ class Restoring:
         Stopped
             Where it is asked before there are two draws.
         """
-        kept, done = self._keeper(), 0
+        kept = keeper(self.recipe, self.todo, self.frame.shape, -np.inf, self.scratch)
         together = 1 if isinstance(self.method, Kadkhodaie) else self.todo.together
-        try:
-            while done < self.recipe.n_draws:
-                count = min(together, self.recipe.n_draws - done)
-                several = yield from self._all(self._drawn, count, done, kept)
-                for draw in several:
-                    kept.add(self._back(draw))
-                done += count
-        except Stopped:
-            if kept.n_draws < 2:
-                raise
-        posterior: Posterior | Streamed = kept.posterior()
-        return posterior
+        return (yield from drawn(kept, self.recipe.n_draws, together, self._several, self._back))
+
+    def _several(self, done: int, count: int, kept: Any) -> Generator[Progress, None, Array]:
+        return (yield from self._all(self._drawn, count, done, kept))
 
     def whole_flags(self) -> NDArray[np.uint8]:
         """Return the doubts of the data's pixels, where the image has the same pixels, else 0."""
@@ -136,12 +129,6 @@ class Restoring:
         frame = self.frame
         ordered = frame.ordered().shape
         return frame.back(array.reshape(ordered))
-
-    def _keeper(self) -> Any:
-        recipe, shape = self.recipe, self.frame.shape
-        if recipe.keep == "draws":
-            return Kept(shape, recipe.n_draws, -np.inf, recipe.widen)
-        return Streamed(shape, recipe.n_draws, recipe.level, recipe.threshold, widen=recipe.widen)
 
     def _all(
         self, each: Callable[..., Any], count: int, done: int = 0, kept: Any = None
@@ -231,6 +218,7 @@ def restored(
     method: Restorer | Solver | None = None,
     operator: Operator | None = None,
     stop: Callable[[], bool] | None = None,
+    scratch: str | None = None,
 ) -> Generator[Progress, None, Result]:
     """Run a recipe whose method is ``restore``, yielding at each step.
 
@@ -246,15 +234,20 @@ def restored(
         The caller's own, in place of those that the recipe names.
     stop : callable, optional
         Asked often.
+    scratch : path, optional
+        Where draws that are too large for memory are kept.
     """
     method = method or named_sampler(recipe)
-    operator = _for_pixels(operator or named_operator(recipe), image)
+    operator = operator or named_operator(recipe)
+    operator = geometry.fitted(operator, image, operator.coarser)
     todo = plan(recipe, image, denoiser, method, operator)
     exact = isinstance(method, Kadkhodaie)
     yield Progress(0, todo.calls, "measuring the noise")
     with stoppable(stop):
         models = [] if exact else measured(recipe, image, operator)
-    going = Restoring(recipe, method, operator, placed(denoiser, todo), todo, image, models, stop)
+    going = Restoring(
+        recipe, method, operator, placed(denoiser, todo), todo, image, models, stop, scratch
+    )
     posterior = None
     if draws(method):
         posterior = yield from going.draws()
@@ -274,9 +267,3 @@ def restored(
         translate=geometry.translate(operator, image),
         history=tuple(going.history),
     )
-
-
-def _for_pixels(operator: Operator, image: Image) -> Operator:
-    """Return the operator for the size of the image's pixels, where that is known."""
-    known = pixel_size(image)
-    return operator if known is None else operator.for_pixels(*known)

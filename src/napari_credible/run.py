@@ -224,9 +224,11 @@ def steps(
 
     loaded = denoiser or load(recipe)
     if recipe.method == "restore":
+        if region is not None:
+            raise ValueError("restore takes a whole image; cut the image, and leave region out")
         from napari_credible.restoring import restored
 
-        return (yield from restored(recipe, image, loaded, sampler, operator, stop))
+        return (yield from restored(recipe, image, loaded, sampler, operator, stop, scratch))
     whole = image
     inner: Any = ...
     if region is not None:

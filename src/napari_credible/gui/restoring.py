@@ -87,8 +87,11 @@ def restored(
     asked: Asked, scratch: str | None, stop: Stop
 ) -> Generator[Progress, None, Drawn | Solved]:
     """Restore as a recipe asks; stopped after two draws, it ends with what is done."""
+    from napari_credible.geometry import fitted
+
     recipe = yield from asked.measured()
-    seen = seen_of(fitted(named_operator(recipe), asked.image), asked)
+    operator = named_operator(recipe)
+    seen = seen_of(fitted(operator, asked.image, operator.coarser), asked)
     going = steps(recipe, asked.image, scratch=scratch, stop=stop)
     if draws_by_name(recipe.solver):
         return (yield from drawn(going, recipe, seen))
@@ -113,14 +116,6 @@ def seen_of(operator: Operator, asked: Asked) -> Seen:
     return Seen(made, {**attributes, "axis_labels": tuple(labels)}, alike=False)
 
 
-def fitted(operator: Operator, image: Image) -> Operator:
-    """Return the operator for the pixels of an image, where their size is known."""
-    from napari_credible.operators import pixel_size
-
-    known = pixel_size(image)
-    return operator if known is None else operator.for_pixels(*known)
-
-
 def looked(asked: RestoreAsked, stop: Stop) -> Generator[Progress, None, Looked]:
     """Find the operator, check it, and plan the run.
 
@@ -129,10 +124,12 @@ def looked(asked: RestoreAsked, stop: Stop) -> Generator[Progress, None, Looked]
     ValueError
         One sentence, where the operator cannot be or does not fit the data.
     """
+    from napari_credible.geometry import fitted
+
     yield Progress(0, 1, "looking at the physics")
     assert asked.physics is not None
     physics = asked.physics.answer(asked.image)
-    operator = fitted(physics.operator, asked.image)
+    operator = fitted(physics.operator, asked.image, physics.operator.coarser)
     said = [physics.words, _resampled(physics.operator, operator)]
     words = " ".join(filter(None, [*said, checked(operator, asked.image)]))
     recipe = asked.recipe.replace(operator=physics.spelling)

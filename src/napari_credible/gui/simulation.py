@@ -14,7 +14,7 @@ from napari_credible.gui.beside import Beside
 from napari_credible.gui.job import Work
 from napari_credible.gui.placing import coarsened, flattened
 from napari_credible.gui.region import whole_plane
-from napari_credible.gui.restoring import RestoreAsked, fitted
+from napari_credible.gui.restoring import RestoreAsked
 from napari_credible.io.image import Image
 from napari_credible.planes import Progress
 from napari_credible.region import Region
@@ -66,7 +66,7 @@ def simulated(
     yield Progress(0, 1, "simulating the data")
     assert asked.physics is not None
     whole = asked.image
-    operator = fitted(asked.physics.answer(whole).operator, whole)
+    operator = geometry.fitted(asked.physics.answer(whole).operator, whole)
     image = whole.with_array(np.asarray(whole.array[region.slices], dtype=np.float32)).opaque()
     coloured = operator.image_ndim == 3
     data = _colours(operator, image) if coloured else image.back(operator(image.ordered()))
