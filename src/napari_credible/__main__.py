@@ -15,7 +15,7 @@ from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
 from napari_credible.io.opened import opened
 from napari_credible.noise.evidence import Evidence
-from napari_credible.options import with_recipe
+from napari_credible.options import Axes, Hdu, In, Quiet, with_recipe
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
 from napari_credible.terminal import exhausted, interruptible
@@ -34,13 +34,9 @@ app.command()(train)
 app.command()(adapt)
 app.command()(compare)
 
-In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
 SavedRecipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")]
-Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
-Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")]
 
 
 @app.command()

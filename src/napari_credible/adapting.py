@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Generator
+import math
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
@@ -15,14 +16,10 @@ import typer
 from napari_credible.adapt.modes import ABOUT, MODES, mode_of
 from napari_credible.io.opened import opened
 from napari_credible.knob import Knob, knobs
-from napari_credible.options import NOISE, parsed_noise
+from napari_credible.options import NOISE, Axes, Hdu, In, Quiet, parsed_noise
 
 _MODE = "How: " + "; ".join(f"{name}, {about}" for name, about in ABOUT.items()) + "."
-In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
 Noise = Annotated[str, typer.Option("--noise", help=NOISE)]
-Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
-Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")]
 Denoiser = Annotated[str, typer.Option(help="A shipped network, or a path of weights.")]
 
 
@@ -96,7 +93,7 @@ def adapt(
     """
     from napari_credible.adaptation import steps
     from napari_credible.denoise.save import check_name, save_denoiser
-    from napari_credible.terminal import interruptible
+    from napari_credible.terminal import exhausted, interruptible
 
     check_name(output)
     if output.exists() and not overwrite:
@@ -112,7 +109,7 @@ def adapt(
             device=None if device == "auto" else device,
             stop=stop,
         )
-        adapted = _exhausted(going, quiet)
+        adapted = exhausted(going, quiet, "step", _told)
     save_denoiser(adapted, output)
     if not quiet:
         print(adapted.card.adaptation["words"])
@@ -134,24 +131,14 @@ def compare(
 ) -> None:
     """Rank denoisers on IN without its truth: estimated errors with their standard errors."""
     from napari_credible.compare import comparing, table
+    from napari_credible.terminal import exhausted
 
     image = opened(source, axes, hdu)
     going = comparing(image, parsed_noise(noise), denoisers=denoisers, by=by, side=side)
-    rows = _exhausted(going, quiet or as_json)
+    rows = exhausted(going, quiet or as_json, "step", _told)
     print(json.dumps([asdict(row) for row in rows]) if as_json else table(rows))
 
 
-def _exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
-    from tqdm import tqdm
-
-    with tqdm(disable=quiet or None, unit="step", leave=False) as bar:
-        while True:
-            try:
-                step = next(going)
-            except StopIteration as end:
-                return end.value
-            bar.total = step.total
-            gain = getattr(step, "gain", float("nan"))
-            told = "" if gain != gain else f" {gain:+.2f} ± {step.error:.2f} dB"
-            bar.set_description(f"{step.doing}{told}", refresh=False)
-            bar.update(step.done - bar.n)
+def _told(step: Any) -> str:
+    gain = getattr(step, "gain", math.nan)
+    return str(step.doing) + ("" if math.isnan(gain) else f" {gain:+.2f} ± {step.error:.2f} dB")

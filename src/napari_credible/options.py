@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -14,6 +15,12 @@ from napari_credible.knob import Choice, Knob, knobs
 from napari_credible.recipe import Recipe
 
 NOISE = "auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]], in the image's units."
+
+# What several commands take.
+In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or PNG.")]
+Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
+Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")]
 
 # Shorter names of options.
 _ALSO = {"n_draws": ["--draws"], "solver": ["--method"]}

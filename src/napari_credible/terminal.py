@@ -32,16 +32,33 @@ def interruptible() -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGINT, before)
 
 
-def exhausted(going: Generator[Any, None, Any], quiet: bool) -> Any:
-    """Return what a generator of progress returns, behind a progress bar."""
+def exhausted(
+    going: Generator[Any, None, Any],
+    quiet: bool,
+    unit: str = "tile",
+    told: Callable[[Any], str] = lambda step: str(step.doing),
+) -> Any:
+    """Return what a generator of progress returns, behind a progress bar.
+
+    Parameters
+    ----------
+    going : generator
+        Yields steps with ``done``, ``total`` and ``doing``.
+    quiet : bool
+        No bar.
+    unit : str
+        What is counted.
+    told : callable
+        What the bar says of a step.
+    """
     from tqdm import tqdm
 
-    with tqdm(disable=quiet or None, unit="tile", leave=False) as bar:
+    with tqdm(disable=quiet or None, unit=unit, leave=False) as bar:
         while True:
             try:
                 step = next(going)
             except StopIteration as end:
                 return end.value
             bar.total = step.total
-            bar.set_description(step.doing, refresh=False)
+            bar.set_description(told(step), refresh=False)
             bar.update(step.done - bar.n)

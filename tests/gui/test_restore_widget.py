@@ -72,7 +72,7 @@ def clear(scene):
 def warned(monkeypatch):
     """What is said in notifications of napari."""
     said = []
-    for place in ("recipe_widget", "restore_widget"):
+    for place in ("job", "restore_widget"):
         monkeypatch.setattr(f"napari_credible.gui.{place}.show_warning", said.append)
     return said
 

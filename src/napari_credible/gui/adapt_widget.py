@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ from threading import Event
 from typing import Any
 
 from napari.layers import Image as ImageLayer
-from napari.utils.notifications import show_error, show_warning
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -21,12 +19,11 @@ from napari_credible.gui import adapt_work as work
 from napari_credible.gui.adapt_form import AdaptControls, lay_out
 from napari_credible.gui.adapt_plot import AdaptPlot, Course
 from napari_credible.gui.adapt_work import Question
-from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.job import Answers, Job, abandon_all, in_words, notify
 from napari_credible.gui.layers import METADATA_KEY, attributes_of, image_from_layer
 from napari_credible.gui.noise_panel import NoisePanel
 from napari_credible.gui.preview import PREVIEW_KEY
 
-_LOG = logging.getLogger("napari_credible")
 _NO_LAYER = "Open an image, or File > Open Sample > Credible."
 
 
@@ -67,14 +64,14 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
         for event in self._layer_events():
             event.connect(self._layers_changed)
         # A destroyed widget cannot be asked any more: what must stop is handed over by itself.
-        self.destroyed.connect(partial(_abandon, self.jobs))
+        self.destroyed.connect(partial(abandon_all, self.jobs))
 
     def _layer_events(self) -> list[Any]:
         return [self.viewer.layers.events.inserted, self.viewer.layers.events.removed]
 
     def closeEvent(self, event: Any) -> None:
         """Stop everything and let go of the viewer."""
-        _abandon(self.jobs)
+        abandon_all(self.jobs)
         self.noise.close()
         self.plot.let_go()
         for each in self._layer_events():
@@ -213,11 +210,8 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong, as a notification and in the widget."""
-        known = isinstance(error, (ValueError, MemoryError, OSError))
-        words = str(error) if known else f"{type(error).__name__}: {error}"
-        self.say(words)
-        _LOG.error("%s", words, exc_info=None if known else error)
-        (show_warning if known else show_error)(words)
+        self.say(in_words(error))
+        notify(error)
 
     def say(self, text: str) -> None:
         """Show a sentence at the foot of the widget."""
@@ -253,9 +247,3 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
             self.noise.set_channels([""] * len(image.channels()))
         except ValueError as error:
             self.say(str(error))
-
-
-def _abandon(jobs: dict[str, Job], *_: Any) -> None:
-    """Stop all jobs of a widget that is going away."""
-    while jobs:
-        jobs.popitem()[1].abandon()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from typing import Any
 
 from napari.qt.threading import create_worker
 from napari.utils import cancelable_progress
+from napari.utils.notifications import show_error, show_warning
 
 from napari_credible.stopping import Stopped
 
+_LOG = logging.getLogger("napari_credible")
 _BETWEEN_UPDATES = 0.05
 
 Steps = Generator[Any, None, Any]
@@ -169,7 +172,24 @@ def _guarded(box: list[Work], enough: Callable[[], bool], stop: Callable[[], boo
     return None
 
 
+def expected(error: Exception) -> bool:
+    """Return whether an error is bad input or a lack, in a sentence, and no fault of the code."""
+    return isinstance(error, (ValueError, MemoryError, OSError))
+
+
 def in_words(error: Exception) -> str:
     """Return the sentence of an error; one that is not expected says its kind, too."""
-    known = isinstance(error, (ValueError, MemoryError, OSError))
-    return str(error) if known else f"{type(error).__name__}: {error}"
+    return str(error) if expected(error) else f"{type(error).__name__}: {error}"
+
+
+def notify(error: Exception) -> None:
+    """Log an error, and show it as a notification of napari."""
+    words, known = in_words(error), expected(error)
+    _LOG.error("%s", words, exc_info=None if known else error)
+    (show_warning if known else show_error)(words)
+
+
+def abandon_all(jobs: dict[str, Any], *_: Any) -> None:
+    """Stop all jobs of a widget that is going away."""
+    while jobs:
+        jobs.popitem()[1].abandon()

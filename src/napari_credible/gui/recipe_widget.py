@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
 from napari.layers import Image as ImageLayer
-from napari.utils.notifications import show_error, show_warning
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QWidget
 from superqt.utils import qdebounced
@@ -18,7 +16,7 @@ from napari_credible.gui.actions import Actions
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.axes_panel import AxesPanel
 from napari_credible.gui.family import role_of
-from napari_credible.gui.job import Answers, Job, Work
+from napari_credible.gui.job import Answers, Job, Work, abandon_all, in_words, notify
 from napari_credible.gui.layers import attributes_of, image_from_layer
 from napari_credible.gui.layout import Controls, lay_out
 from napari_credible.gui.noise_panel import NoisePanel
@@ -29,7 +27,6 @@ from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 
-_LOG = logging.getLogger("napari_credible")
 _NO_LAYER = "Open an image, or File > Open Sample > Credible."
 _STOPPED = "Stopped; nothing was added."
 _SETTLED_MS = 400
@@ -86,7 +83,7 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
             event.connect(self._layers_changed)
         self.viewer.layers.selection.events.active.connect(self._follow)
         # A destroyed widget cannot be asked any more: what must stop is handed over by itself.
-        self.destroyed.connect(partial(_abandon, self.jobs))
+        self.destroyed.connect(partial(abandon_all, self.jobs))
 
     def _layer_events(self) -> list[Any]:
         events = self.viewer.layers.events
@@ -94,7 +91,7 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
 
     def closeEvent(self, event: Any) -> None:
         """Stop everything and let go of the viewer."""
-        _abandon(self.jobs)
+        abandon_all(self.jobs)
         self.preview.close()
         self.noise.close()
         for each in self._layer_events():
@@ -239,11 +236,8 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
 
     def fail(self, error: Exception) -> None:
         """Say what went wrong, as a notification and in the widget."""
-        known = isinstance(error, (ValueError, MemoryError, OSError))
-        words = str(error) if known else f"{type(error).__name__}: {error}"
-        self.say(words)
-        _LOG.error("%s", words, exc_info=None if known else error)
-        (show_warning if known else show_error)(words)
+        self.say(in_words(error))
+        notify(error)
 
     def _busy(self, busy: bool) -> None:
         self.controls.busy(busy)
@@ -320,9 +314,3 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         self.preview.turn(on)
         if not on:
             self.say("")
-
-
-def _abandon(jobs: dict[str, Any], *_: Any) -> None:
-    """Stop all jobs of a widget that is going away."""
-    while jobs:
-        jobs.popitem()[1].abandon()
