@@ -129,8 +129,47 @@ def test_a_denoiser_that_torch_cannot_differentiate_serves_as_well():
     def through_numpy(x, sigma):
         return torch.from_numpy(known.prior(torch.from_numpy(x.numpy()), sigma).numpy())
 
-    through = replace(known, prior=through_numpy)
-    torch.testing.assert_close(drawn(SURE, through, 3), drawn(SURE, known, 3), rtol=1e-3, atol=1e-3)
+    through, sure = replace(known, prior=through_numpy), replace(SURE, trust=0.0)
+    torch.testing.assert_close(drawn(sure, through, 3), drawn(sure, known, 3), rtol=1e-3, atol=1e-3)
+
+
+# A denoiser that is no posterior mean.
+
+
+@pytest.mark.parametrize("name", ["circular blur", "mask after blur"])
+def test_data_are_taken_no_sharper_than_is_said(name):
+    """By singular values, and by products alone where noise differs or H has no fast factors."""
+    operator, levels = OPERATORS[name], torch.full((SIDE, SIDE), 0.3, dtype=torch.float64)
+    if operator is SOFT:
+        plain = exact(operator, 0.3)
+    else:
+        levels[:, ::2] = 0.1
+        plain = exact(operator, levels)
+    problem, level = plain.problem, 0.9
+    seen = problem.observed.flatten()
+    root = problem.weight.flatten().sqrt()
+    whole = root[:, None] * matrix_of(problem.operator, (SIDE, SIDE))
+    values, vectors = torch.linalg.eigh(whole @ whole.T)
+    wanted = vectors @ torch.diag((level**2 * values).clamp(min=1)) @ vectors.T
+    share = torch.ones_like(problem.weight)
+    product = Conditional(plain.prior, problem)._noise(share, level)
+    found = matrix_of(product, (SIDE, SIDE))
+    assert float((found - wanted)[:, seen].norm()) < 0.02 * float(wanted.norm())
+    assert torch.equal(Conditional(plain.prior, problem)._noise(share, 1e-3)(share), share)
+
+
+def test_only_a_crooked_denoiser_is_trusted_less():
+    """The Jacobian of a posterior mean is symmetric; where it is seen to be, nothing changes."""
+    known = exact(SOFT, 0.02)
+    bent = torch.randn(SIDE**2, SIDE**2, generator=torch.Generator().manual_seed(0)).double()
+
+    def crooked(x, sigma):
+        return known.prior(x, sigma) + 0.01 * (x.flatten(1) @ bent).reshape(x.shape)
+
+    free = replace(SURE, trust=0.0)
+    assert torch.equal(drawn(SURE, known, 2), drawn(free, known, 2))
+    wrong = replace(known, prior=crooked)
+    assert not torch.equal(drawn(Mmps(), wrong, 2), drawn(Mmps(trust=0.0), wrong, 2))
 
 
 @dataclass(frozen=True)
@@ -159,7 +198,7 @@ class Isotropic(Mmps):
             share = 1 / (1 + sigma**2)  # the pixels of the prior have variance 1
             return clean.detach() + share * (x - x.detach()) if x.requires_grad else clean
 
-        return Conditional(white, problem, self.products, self.tolerance)
+        return Conditional(white, problem, self.products, self.tolerance, self.trust)
 
 
 @pytest.mark.parametrize("impostor", [Blind, Certain, Isotropic])
@@ -258,6 +297,12 @@ def test_ddrm_keeps_noise_free_data_to_float_precision():
         draws = drawn(Ddrm(), replace(known, problem=problem), 3)
         off = torch.where(problem.observed, problem.forward(draws) - problem.y, 0).abs().max()
         assert float(off) < 1e-12
+
+
+def test_ddrm_asks_no_denoiser_about_noise_far_above_the_image():
+    problem = exact(HALF, 0.1).problem
+    assert max(Ddrm().levels(problem)) == 2 * problem.span
+    assert max(Ddrm(highest=1e6).levels(problem)) > 48 * problem.span
 
 
 def test_ddrms_variance_deficit_is_what_is_said():

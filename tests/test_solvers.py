@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from skimage import restoration
 
+import napari_credible as nc
 from linear import SIDE, exact, matrix_of
 from napari_credible.conjugate import conjugate_gradients
 from napari_credible.denoise.oracles import PowerLawPrior
+from napari_credible.krylov import function_of
 from napari_credible.operators import Blur, Downsample, Mask
+from napari_credible.samples import SAMPLES
 from napari_credible.solvers import Pnp, Red, solve
 from napari_credible.solvers.protocol import least_squares, noise_in_image
 
@@ -131,6 +135,51 @@ def test_conjugate_gradients_solve_and_stop_where_the_map_is_not_positive():
     found = conjugate_gradients(lambda x: x @ matrix, b, tolerance=1e-12)
     torch.testing.assert_close(found.x @ matrix, b)
     assert found.products <= 40
-    wrong = conjugate_gradients(lambda x: -x, b, least=0.99)
+    wrong = conjugate_gradients(lambda x: -x, b, sure=lambda x: 2 * x)
     assert wrong.products == 1
     assert not wrong.x.any()
+
+
+def test_functions_of_a_map_are_those_of_its_eigenvalues():
+    rng = torch.Generator().manual_seed(1)
+    root = torch.randn(12, 9, generator=rng, dtype=torch.float64)
+    matrix = root @ root.T  # three eigenvalues are zero
+    b = torch.randn(4, 12, generator=rng, dtype=torch.float64)
+    b[2], b[3] = 0, root[:, 0] * 0 + torch.linalg.eigh(matrix).eigenvectors[:, -1]
+    values, vectors = torch.linalg.eigh(matrix)
+
+    def kinked(v):
+        return (0.3 * v - 1).clamp(min=0)
+
+    wanted = b @ vectors @ torch.diag(kinked(values.clamp(min=0))) @ vectors.T
+    torch.testing.assert_close(function_of(lambda x: x @ matrix, b, kinked), wanted)
+    # A few products are a polynomial, which is near where the function is.
+    near = function_of(lambda x: x @ matrix, b, kinked, most=6)
+    assert float((near - wanted).norm()) < 0.02 * float(wanted.norm())
+
+
+def test_half_quadratic_splitting_ends_with_the_denoiser():
+    """What is handed over holds no noise of the data: it is what D made at the last level."""
+    solver = Pnp()
+    problem = exact(SOFT, SIGMA).problem
+    *_, (last, _) = solve(solver, PRIOR, problem)
+    sigma = solver.sigma(solver.evaluations - 1, problem)
+    torch.testing.assert_close(last.x, PRIOR(last.other, sigma))
+
+
+def test_plug_and_play_and_red_are_ahead_of_wieners_filter():
+    """Deblurring of cells, 5 x 5 pixels and noise of 25/255: by a decibel and more."""
+    cells = np.asarray(SAMPLES["cells"].read().array, dtype=float)[64:160, 64:160]
+    truth = nc.denoise(cells).estimate
+    low, high = truth.min(), truth.max()
+    truth, blur, sigma = (truth - low) / (high - low), Blur.uniform(5), 25 / 255
+    y = blur(truth) + sigma * np.random.default_rng(0).standard_normal(truth.shape)
+
+    def error(image):
+        return -10 * np.log10(np.square(image - truth).mean())
+
+    balances = np.geomspace(0.01, 100, 13)
+    best = max(error(restoration.wiener(y, blur.psf, b, clip=False)) for b in balances)
+    for method in ("pnp", "red"):
+        found = nc.restore(y, blur, nc.Gaussian(sigma), method=method, denoiser="unet_fast")
+        assert error(found.estimate) > best + 1, method

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+# Of what is known to be positive, that the rest may be below zero by.
+_ROUNDING = 0.01
+
 
 class Solved(NamedTuple):
     """What was found.
@@ -34,14 +37,14 @@ def conjugate_gradients(
     *,
     most: int = 100,
     tolerance: float = 1e-6,
-    least: float | Tensor = 0.0,
+    sure: Callable[[Tensor], Tensor] | None = None,
 ) -> Solved:
     """Solve A x = b for each image of a batch, A symmetric and positive.
 
     Parameters
     ----------
     apply : callable
-        Returns A x, shape (B, ...).
+        Returns A x, shape (B, ...); with ``sure``, what A has beside that.
     b : Tensor, shape (B, ...)
         Right sides.
     start : Tensor, optional
@@ -50,13 +53,13 @@ def conjugate_gradients(
         Products with A at most.
     tolerance : float
         Ends where |b - A x| is below this share of |b| in each image.
-    least : float or Tensor
-        A less this (on the diagonal) is positive.
+    sure : callable, optional
+        A part of A that is positive whatever the rest is.
 
     Notes
     -----
-    An image along whose direction that is not so, as can happen where A holds the Jacobian of a
-    learned denoiser, keeps what it has; the others go on.
+    An image along whose direction ``apply`` is not positive, as can happen where it holds the
+    Jacobian of a learned denoiser, keeps what it has; the others go on.
 
     References
     ----------
@@ -64,7 +67,7 @@ def conjugate_gradients(
        J. Res. Nat. Bur. Standards 49 (1952) 409-436.
     """
     x = torch.zeros_like(b) if start is None else start
-    residual = b if start is None else b - apply(x)
+    residual = b if start is None else b - apply(x) - (0 if sure is None else sure(x))
     products = 0 if start is None else 1
     direction, power = residual, _dot(residual, residual)
     enough = tolerance**2 * _dot(b, b)
@@ -73,7 +76,10 @@ def conjugate_gradients(
         image = apply(direction)
         products += 1
         curvature = _dot(direction, image)
-        active = active & (curvature > _dot(least * direction, direction))
+        known = torch.zeros_like(image) if sure is None else sure(direction)
+        floor = _dot(direction, known)
+        active = active & (curvature > -_ROUNDING * floor) & (curvature + floor > 0)
+        curvature, image = curvature + floor, image + known
         step = torch.where(active, power / torch.where(active, curvature, 1), 0)
         x = x + step * direction
         residual = residual - step * image

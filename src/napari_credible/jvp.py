@@ -47,15 +47,15 @@ def with_slope(
     return here, (denoise(x + stride * direction, sigma) - here) / stride
 
 
-def with_covariance(
+def with_both_slopes(
     denoise: Callable[..., Any], x: Tensor, sigma: float
-) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Return D(x) and the map v -> (J + J') v / 2, J the derivative of D at x.
+) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor | None]]]:
+    """Return D(x) and the map v -> (J v, J' v), J the derivative of D at x.
 
-    Where D is a posterior mean J is a covariance (over sigma^2), so symmetric; that of a learned
-    D is not quite, and its symmetric part is taken. J' v is a pass back through D, J v a
-    difference between x and x + 0.02 sigma v / rms(v), one evaluation. A callable through which
-    torch cannot pass back is only differenced.
+    Where D is a posterior mean J is a covariance (over sigma^2), so both are the same; of a
+    learned D they are not quite. J' v is a pass back through D, J v a difference between x and
+    x + 0.02 sigma v / rms(v), one evaluation. J' v is None for a callable through which torch
+    cannot pass back.
 
     Parameters
     ----------
@@ -69,19 +69,19 @@ def with_covariance(
     found, here = _recorded(denoise, x, sigma)
     clean = denoise(x, sigma) if found is None else found.detach()
 
-    def product(v: Tensor) -> Tensor:
+    def products(v: Tensor) -> tuple[Tensor, Tensor | None]:
         size = v.flatten(1).square().mean(1).sqrt().view(-1, 1, 1, 1).clamp(min=1e-30)
         stride = _STRIDE * sigma
         forward: Tensor = (denoise(x + stride / size * v, sigma) - clean) * (size / stride)
         if found is None:
-            return forward
+            return forward, None
         import torch
 
         with torch.inference_mode(False):
             (back,) = torch.autograd.grad(found, here, v.clone(), retain_graph=True)
-        return (forward + back) / 2
+        return forward, back
 
-    return clean, product
+    return clean, products
 
 
 def _recorded(denoise: Callable[..., Any], x: Tensor, sigma: float) -> tuple[Tensor | None, Tensor]:

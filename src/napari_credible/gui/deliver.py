@@ -6,6 +6,7 @@ from typing import Any
 
 from napari_credible.gui.asked import Asked
 from napari_credible.gui.layers import flags_of, layer_of
+from napari_credible.gui.older import link
 from napari_credible.gui.sampling import Seen
 from napari_credible.result import Result
 
@@ -32,5 +33,5 @@ def add_result(
     if asked.layer in layers:
         layers.move(layers.index(added), layers.index(asked.layer) + 1)
         if not attributes.get("rgb") and (seen is None or seen.alike):
-            layers.link_layers([asked.layer, added], _LINKED)
+            link(layers, [asked.layer, added], _LINKED)
     return added

@@ -14,6 +14,7 @@ from napari_credible.gui.asked import Asked
 from napari_credible.gui.family import DRAWS, MEAN, ROLE_KEY, STD, Family
 from napari_credible.gui.layers import METADATA_KEY, unique_name
 from napari_credible.gui.looks import LIGHT, ORDER, VISIBLE, look_of, shown
+from napari_credible.gui.older import label_slider, link
 from napari_credible.gui.placing import moved, with_samples
 from napari_credible.gui.sampling import Drawn, Maps, Seen
 from napari_credible.posterior import Posterior
@@ -135,7 +136,9 @@ class Live:
         layers.insert(self._place(role), layer)
         layers.selection = chosen
         if role in LIGHT and anchor is not None and not layer.rgb:
-            layers.link_layers([anchor, layer], _LINKED)
+            link(layers, [anchor, layer], _LINKED)
+        if role == DRAWS:
+            label_slider(self._viewer.dims, layer)
 
     def _place(self, role: str) -> int:
         """Return where a layer belongs: above the input and the maps that lie below it."""

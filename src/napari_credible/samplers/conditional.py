@@ -9,6 +9,13 @@ y = H x_0 + n, n of covariance R, in closed form [2]_:
 For Gaussian priors that is E[x_0 | x, y] exactly, with its own Jacobian; so whatever samples
 the prior with D samples the posterior with D_y.
 
+A learned D's J is no covariance: not quite symmetric, not quite positive. Where the data are far
+sharper than the state (R far below sigma^2 H H'), the system inverts whatever J says, errors too,
+and single draws run away. So where J is seen not to be symmetric, the data are taken no sharper
+than a share t of the state's level: R becomes R^(1/2) max(1, t^2 sigma^2 M) R^(1/2), with
+M = R^(-1/2) H H' R^(-1/2), which leaves alone what the data know no better than t sigma. The rest
+waits until the level has come down.
+
 References
 ----------
 .. [1] K. Miyasawa, "An empirical Bayes estimator of the mean of a normal population",
@@ -26,11 +33,14 @@ import torch
 from torch import Tensor
 
 from napari_credible.conjugate import conjugate_gradients
-from napari_credible.jvp import with_covariance
+from napari_credible.jvp import with_both_slopes
+from napari_credible.krylov import function_of
 from napari_credible.problem import Problem
 
-# The system is the noise's variance and something positive; rounding may show a little less.
-_LEAST = 0.99
+# |J v - J' v| over |J v| + |J' v|: differences and rounding make less, learned networks more.
+_SYMMETRIC = 0.03
+# Products with H H' for the noise that is taken in place of the data's own.
+_PRODUCTS = 12
 
 Denoise = Callable[[Tensor, float], Tensor]
 Spread = Callable[[Tensor], Tensor]
@@ -50,39 +60,50 @@ class Conditional:
         With the covariance, at most, in the conjugate gradients of one call.
     tolerance : float
         Of their residual.
+    trust : float
+        Where D is no posterior mean, data are taken no sharper than this share of ``sigma``.
     spent : list of int
         Filled with the products of each call.
 
     Notes
     -----
-    Of a learned D's J the symmetric part is taken; [2]_ of the module takes J'. Conjugate
-    gradients stop where it shows that J is no covariance. Stopped early, D_y leans toward D.
-    Values outside the problem's ``bounds`` are cut.
+    Of a learned D's J the symmetric part is taken; [2]_ of the module takes J'. Along one
+    direction both are compared. Conjugate gradients stop where it shows that J is no covariance.
+    Stopped early, D_y leans toward D. Values outside the problem's ``bounds`` are cut.
     """
 
     denoise: Denoise
     problem: Problem
     products: int = 100
     tolerance: float = 1e-6
+    trust: float = 0.0
     spent: list[int] | None = None
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """Denoise ``x`` (B, C, Y, X), given the data."""
-        clean, product = with_covariance(self.denoise, x, sigma)
+        clean, slopes = with_both_slopes(self.denoise, x, sigma)
         problem = self.problem
         gap = torch.where(problem.weight > 0, problem.y - problem.forward(clean), 0)
 
         def spread(u: Tensor) -> Tensor:
-            return sigma**2 * product(problem.adjoint(u))
+            forward, back = slopes(problem.adjoint(u))
+            return sigma**2 * (forward if back is None else (forward + back) / 2)
 
         root, share = self._units(gap, spread)
+        right = root * gap
+        forward, back = slopes(problem.adjoint(root * right))
+        trust = 0.0 if _alike(forward, back) else self.trust
+        first = forward if back is None else (forward + back) / 2
+        first = root * problem.forward(sigma**2 * first)
 
-        def system(u: Tensor) -> Tensor:
-            return share * u + root * problem.forward(spread(root * u))
+        def image(u: Tensor) -> Tensor:
+            # Conjugate gradients begin with the right side itself.
+            return first if u is right else root * problem.forward(spread(root * u))
 
         found = conjugate_gradients(
-            system, root * gap, most=self.products, tolerance=self.tolerance, least=_LEAST * share
-        )
+            image, right, most=self.products, tolerance=self.tolerance,
+            sure=self._noise(share, trust * sigma),
+        )  # fmt: skip
         if self.spent is not None:
             self.spent.append(found.products + 1)
         if not bool(torch.isfinite(found.x).all()):
@@ -106,3 +127,32 @@ class Conditional:
         image = image / gap.square().sum(sides, keepdim=True).clamp(min=1e-30)
         share = 1 / (1 + weight * image.clamp(min=0))
         return (weight * share).sqrt(), share
+
+    def _noise(self, share: Tensor, least: float) -> Spread:
+        """Return the product with the noise's covariance, at least a level, in these units."""
+        problem, most = self.problem, least**2
+        if most * problem.norm**2 * float(problem.weight.max()) <= 1:
+            return lambda u: share * u
+
+        def beyond(values: Tensor) -> Tensor:
+            return (most * values - 1).clamp(min=0)
+
+        scale, weight = share.sqrt(), problem.weight.sqrt()
+        if problem.factors is not None and problem.sigma is not None:
+            factors = problem.factors
+            values = beyond(float(problem.weight.max()) * factors.singular_values.square())
+            return lambda u: u + factors.data_from_spectral(values * factors.data_to_spectral(u))
+
+        def sharpness(u: Tensor) -> Tensor:
+            return weight * problem.forward(problem.adjoint(weight * u))
+
+        return lambda u: (
+            share * u + scale * function_of(sharpness, scale * u, beyond, most=_PRODUCTS)
+        )
+
+
+def _alike(forward: Tensor, back: Tensor | None) -> bool:
+    """Return whether J v and J' v are the same but for rounding."""
+    if back is None:
+        return False
+    return float((forward - back).norm()) <= _SYMMETRIC * float(forward.norm() + back.norm())

@@ -42,19 +42,24 @@ class Ddrm(Checked):
         Share of new noise, 0 to 1, where the data say less than the state or nothing.
     eta_data : float
         Share of the data, 0 to 1, where they say more than the state.
+    highest : float
+        Of the published levels, which begin at 48 ranges, those above it are lowered to it; in
+        units of the image's range. Denoisers are trained far below, and what they make of such
+        noise stays where H is silent.
     """
 
     kind: ClassVar[str] = "ddrm"
     evaluations: Annotated[int, Knob(2, 1000, "", "calls of the denoiser")] = 20
     eta: Annotated[float, Knob(0, 1, "", "share of new noise")] = 0.85
     eta_data: Annotated[float, Knob(0, 1, "", "share of the data where they are sharp")] = 1.0
+    highest: Annotated[float, Knob(0, 1e6, "range", "no level is above", above=True)] = 2.0
 
     def levels(self, problem: Problem) -> list[float]:
         """Return the noise levels, falling, and 0 at last; image units."""
         kept = np.cumprod(1 - np.linspace(_FIRST_BETA, _LAST_BETA, _BETAS))
         chosen = kept[:: _BETAS // self.evaluations][: self.evaluations]
         published = np.sqrt((1 - chosen) / chosen)[::-1]
-        return [*(float(level) * problem.span / 2 for level in published), 0.0]
+        return [*(min(float(level) / 2, self.highest) * problem.span for level in published), 0.0]
 
     def steps(self, problem: Problem) -> int:
         """Return one for each level."""

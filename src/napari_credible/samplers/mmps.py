@@ -46,6 +46,9 @@ class Mmps(Checked):
         With D's Jacobian, at most, for each evaluation of D_y.
     tolerance : float
         Of the conjugate gradients that make them.
+    trust : float
+        The data are taken no sharper than this share of the state's level, where D is no
+        posterior mean: where its Jacobian is not symmetric.
     highest : float
         The first noise level, in units of the image's range.
     lowest : float
@@ -60,6 +63,7 @@ class Mmps(Checked):
     kind: ClassVar[str] = "mmps"
     products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 3
     tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.01
+    trust: Annotated[float, Knob(0, 10, "level", "data are taken no sharper than")] = 0.2
     highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 2.0
     lowest: Annotated[float, Knob(0, 10, "noise", "level before the last four", above=True)] = 0.5
 
@@ -100,4 +104,4 @@ class Mmps(Checked):
 
     def given(self, denoise: Denoise, problem: Problem) -> Conditional:
         """Return the denoiser that knows the data."""
-        return Conditional(denoise, problem, self.products, self.tolerance)
+        return Conditional(denoise, problem, self.products, self.tolerance, self.trust)

@@ -82,9 +82,8 @@ class Pnp(Checked):
         """Fit the data near the denoised twin, then denoise."""
         sigma = self.sigma(number, problem)
         if self.form == "hqs":
-            clean = denoise(now.x, sigma)
-            x = least_squares(problem, clean, self.strength / sigma**2)
-            return Iterate(x, clean, torch.zeros_like(x))
+            fit = least_squares(problem, now.x, self.strength / sigma**2)
+            return Iterate(denoise(fit, sigma), fit, torch.zeros_like(fit))
         x = least_squares(problem, now.other - now.dual, self.strength / sigma**2)
         clean = denoise(x + now.dual, sigma)
         return Iterate(x, clean, now.dual + x - clean)

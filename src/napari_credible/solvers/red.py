@@ -58,7 +58,7 @@ class Red(Checked):
     evaluations: Annotated[int, Knob(1, 100000, "", "calls of the denoiser, at most")] = 100
     form: Annotated[str, Choice(_forms, "how the gradient is brought to zero")] = "fixed"
     level: Annotated[float, Knob(0, 1000, "noise", "of the denoiser", above=True)] = 1.0
-    strength: Annotated[float, Knob(0, 1e6, "", "lambda sigma_d^2", above=True)] = 0.25
+    strength: Annotated[float, Knob(0, 1e6, "", "lambda sigma_d^2", above=True)] = 0.5
     tolerance: Annotated[float, Knob(0, 1, "", "relative change at which it ends")] = 1e-4
 
     def start(self, problem: Problem) -> Iterate:
