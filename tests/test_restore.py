@@ -16,10 +16,12 @@ from napari_credible.operators import (
     Bayer,
     Blur,
     CompressedSensing,
+    Decorrelated,
     Downsample,
     Identity,
     Mask,
     Radon,
+    Whitened,
 )
 from napari_credible.plan import plan
 from napari_credible.posed import usable
@@ -410,3 +412,35 @@ def test_a_region_is_refused_in_words():
     part = Region((0, 0), (4, 4))
     with pytest.raises(ValueError, match="takes a whole image"):
         run(recipe, nc.Image(np.zeros((8, 8))), denoiser=PRIOR, region=part)
+
+
+def test_data_divided_by_their_noise_are_restored_as_those_with_a_map_of_noise():
+    std = np.where(np.arange(32) < 16, 2.0, 30.0) * np.ones((32, 1))
+    y = measured(Blur.uniform(3), white((32, 32)), std)
+    white_noise = Whitened(Blur.uniform(3), std)
+    for method in ("pnp", "mmps"):
+        asked = {"method": method, "denoiser": PRIOR, "n_draws": 3}
+        plain = nc.restore(y, Blur.uniform(3), nc.Gaussian(std), **asked)
+        divided = nc.restore(white_noise.whiten(y), white_noise, **asked)
+        np.testing.assert_allclose(divided.estimate, plain.estimate, rtol=1e-4)
+    unseen = np.where(np.arange(32) < 16, 2.0, np.inf) * np.ones((32, 1))
+    half = Whitened(Identity(), unseen)
+    found = nc.restore(half.whiten(y), half, denoiser=PRIOR, n_draws=4)
+    assert np.isfinite(found.estimate).all()
+    assert found.posterior.std[:, 16:].mean() > 4 * found.posterior.std[:, :16].mean()
+
+
+def test_noise_that_hangs_together_is_told_from_the_image(cells):
+    """Half a decibel and more above the restoration that takes the noise for white."""
+    lags = 0.01 * np.array([[0.1, 0.25, 0.1], [0.25, 1, 0.25], [0.1, 0.25, 0.1]])
+    clean = nc.denoise(np.asarray(cells.array, dtype=float)[64:160, 64:160]).estimate
+    truth = (clean - clean.min()) / np.ptp(clean)
+    decorrelated = Decorrelated(Identity(), lags)
+    flat = np.random.default_rng(0).standard_normal(truth.shape)
+    spectrum = np.fft.rfft2(flat) / decorrelated._gain(truth.shape).numpy()
+    y = truth + np.fft.irfft2(spectrum, s=truth.shape)
+    asked = {"method": "pnp", "denoiser": "unet_fast"}
+    plain = nc.restore(y, Identity(), nc.Gaussian(0.1), **asked).estimate
+    told = nc.restore(decorrelated.whiten(y), decorrelated, **asked).estimate
+    errors = [np.square(image - truth).mean() for image in (plain, told)]
+    assert errors[1] < errors[0] * 10**-0.05

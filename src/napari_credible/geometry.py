@@ -15,11 +15,13 @@ from napari_credible.operators import (
     Bayer,
     Blur,
     Compose,
+    Decorrelated,
     Downsample,
     Identity,
     Mask,
     Operator,
     Radon,
+    Whitened,
     pixel_size,
 )
 
@@ -39,6 +41,18 @@ def parts(operator: Operator) -> list[Operator]:
 def pictured(operator: Operator) -> bool:
     """Return whether the data are a picture of the image, pixel beside pixel."""
     return all(isinstance(part, _PICTURED) for part in parts(operator))
+
+
+def white(operator: Operator) -> bool:
+    """Return whether the data are counted in their noise, whose level is then 1."""
+    if isinstance(operator, Compose):
+        return white(operator.last)
+    return isinstance(operator, (Whitened, Decorrelated))
+
+
+def in_units(operator: Operator) -> bool:
+    """Return whether the data are a picture of the image, and in its units."""
+    return pictured(operator) and not white(operator)
 
 
 def _sinogram(operator: Operator) -> bool:

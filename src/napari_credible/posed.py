@@ -18,7 +18,7 @@ from napari_credible.flags import Flag
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.noise.saturation import saturation_level
-from napari_credible.operators import Bayer, Blur, Mask, Operator
+from napari_credible.operators import Bayer, Blur, Mask, Operator, Whitened
 from napari_credible.plan import Plan
 from napari_credible.problem import Problem
 from napari_credible.recipe import Recipe
@@ -84,6 +84,7 @@ def posed(
     todo : Plan
         Tiles and device.
     """
+    operator, plane, model = _as_measured(operator, plane, model)
     operator, flag = usable(operator, plane)
     counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
     offset = getattr(model, "offset", 0.0)
@@ -102,7 +103,7 @@ def posed(
     if isinstance(model, Gaussian):
         variance = np.square(np.asarray(model.sigma, dtype=np.float64))
     elif model is not None:
-        variance = model.variance(_smooth(counts, geometry.pictured(operator)))
+        variance = model.variance(_smooth(counts, geometry.in_units(operator)))
         for _ in range(_PASSES):
             yield "finding the noise level"
             light = _light(problem(variance), denoise)
@@ -111,6 +112,22 @@ def posed(
     back = float(np.mean(offset)) if constant else 0.0
     lowest = back if isinstance(model, PoissonGaussian) else -np.inf
     return Posed(problem(variance), denoise, back, lowest, flag)
+
+
+def _as_measured(
+    operator: Operator, plane: NDArray[np.float64], model: Model | None
+) -> tuple[Operator, NDArray[np.float64], Model | None]:
+    """Return H, data and noise as before each datum was divided by its noise.
+
+    Methods are faster and surer where the noise is a map than where H is.
+    """
+    if not (isinstance(operator, Whitened) and isinstance(model, Gaussian)):
+        return operator, plane, model
+    std = np.broadcast_to(np.asarray(operator.std, dtype=np.float64), plane.shape)
+    counts = np.isfinite(std)
+    level = np.where(counts, std, 1.0)
+    seen = operator.operator if counts.all() else Mask(counts) @ operator.operator
+    return seen, plane * level, Gaussian(level * np.asarray(model.sigma))
 
 
 def _light(problem: Problem, denoise: Denoise) -> NDArray[np.float64]:
@@ -136,13 +153,14 @@ def _fitting(denoiser: Denoise, operator: Operator, todo: Plan, low: float, high
 def _range(
     operator: Operator, data: NDArray[np.float64], model: Any, counts: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return between which values most of the image lies, at least the noise apart."""
-    if geometry.pictured(operator):
-        values = data[operator.observed(data.shape)]
-    else:
-        values = geometry.back_projected(operator, data)
+    """Return between which values most of the image lies; of a picture at least its noise apart."""
+    picture = geometry.in_units(operator)
+    seen = operator.observed(data.shape)
+    values = data[seen] if picture else geometry.back_projected(operator, data)
     low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
-    noise = 0.0 if model is None else float(np.sqrt(model.variance(counts).mean()))
+    noise = 0.0
+    if picture and model is not None:
+        noise = float(np.sqrt(model.variance(counts).mean()))
     return low, max(high, low + max(noise, 1e-12))
 
 
@@ -151,7 +169,7 @@ def _bounds(operator: Operator, data: NDArray[np.float64], span: float) -> tuple
 
     A point behind a PSF is brighter than its brightest datum by the PSF's peak at most.
     """
-    if not geometry.pictured(operator):
+    if not geometry.in_units(operator):
         return -np.inf, np.inf
     seen = data[operator.observed(data.shape)]
     low, high = float(seen.min()), float(seen.max())
@@ -170,7 +188,7 @@ def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, ND
     """
     finite = np.isfinite(plane)
     flag = np.where(finite, np.uint8(0), np.uint8(Flag.NOT_FINITE))
-    if geometry.pictured(operator):
+    if geometry.in_units(operator):
         limit = saturation_level(np.where(finite, plane, 0)[None])
         if limit is not None:
             flag[finite & (plane >= limit)] |= np.uint8(Flag.SATURATED)
@@ -194,7 +212,9 @@ def measured(recipe: Recipe, image: Image, operator: Operator) -> list[Model]:
     """
     if recipe.noise is not None:
         return models_of(recipe, image.channels())
-    if not geometry.pictured(operator):
+    if geometry.white(operator):
+        return [Gaussian(1.0) for _ in image.channels()]
+    if not geometry.in_units(operator):
         raise ValueError(
             f"the data of {operator} are no picture whose noise can be measured; give noise=..., "
             "such as Gaussian(sigma)"

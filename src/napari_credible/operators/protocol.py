@@ -83,15 +83,15 @@ class Operator:
         A numpy array gives a numpy array, a tensor a tensor, of the same precision and device;
         integers become floats.
         """
-        x = _tensor(image)
+        x = tensor_of(image)
         self.data_shape(_last(x.shape, self.image_ndim, "the image"))
-        return _like(self.apply(x), image)
+        return like_given(self.apply(x), image)
 
     def adjoint(self, data: Any) -> Any:
         """Return Hᵀ y, shape (..., *image), of data (..., *data), as :meth:`__call__` does."""
-        y = _tensor(data)
+        y = tensor_of(data)
         self.image_shape(_last(y.shape, self.data_ndim, "the data"))
-        return _like(self.transpose(y), data)
+        return like_given(self.transpose(y), data)
 
     def apply(self, x: Tensor) -> Tensor:
         """Return H x of floating-point tensors whose shape fits."""
@@ -156,7 +156,8 @@ def kept(array: Any, dtype: Any) -> np.ndarray:
     return own
 
 
-def _tensor(array: Any) -> Tensor:
+def tensor_of(array: Any) -> Tensor:
+    """Return an array as a tensor of floating-point numbers."""
     if isinstance(array, Tensor):
         if array.is_complex():
             raise ValueError("the array holds complex numbers; operators take real ones")
@@ -170,7 +171,8 @@ def _tensor(array: Any) -> Tensor:
     return torch.tensor(np.ascontiguousarray(array, dtype=precise))
 
 
-def _like(found: Tensor, given: Any) -> Any:
+def like_given(found: Tensor, given: Any) -> Any:
+    """Return a tensor as what was given: a tensor, or a numpy array."""
     return found if isinstance(given, Tensor) else found.numpy()
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_credible.operators.blur import Blur
 from napari_credible.operators.circulant import circulant_factors, filtered
 from napari_credible.operators.identity import Identity
-from napari_credible.operators.protocol import Factors, Operator, Shape, kept
+from napari_credible.operators.protocol import Factors, Operator, Shape, kept, like_given, tensor_of
 
 
 class _Whitening(Operator):
@@ -40,17 +40,23 @@ class _Whitening(Operator):
         changed: _Whitening = replace(self, operator=self.operator.for_pixels(pixel, unit))  # type: ignore[type-var]
         return changed
 
-    def whiten(self, data: Tensor) -> Tensor:
-        """Return W y: data as measured become data whose noise is white, of variance 1."""
+    def whiten(self, data: Any) -> Any:
+        """Return W y: data as measured, (..., *data), become data whose noise is white.
+
+        Its variance is 1. A numpy array gives a numpy array, a tensor a tensor.
+        """
+        return like_given(self._white(tensor_of(data)), data)
+
+    def _white(self, data: Tensor) -> Tensor:
         raise NotImplementedError
 
     def apply(self, x: Tensor) -> Tensor:
         """Return W H x."""
-        return self.whiten(self.operator.apply(x))
+        return self._white(self.operator.apply(x))
 
     def transpose(self, y: Tensor) -> Tensor:
         """Return Hᵀ W y: W is symmetric."""
-        return self.operator.transpose(self.whiten(y))
+        return self.operator.transpose(self._white(y))
 
     def image_shape(self, data_shape: Shape) -> Shape:
         """Return the shape of the image."""
@@ -88,7 +94,7 @@ class Whitened(_Whitening):
             )
         object.__setattr__(self, "std", kept(std, np.float64))
 
-    def whiten(self, data: Tensor) -> Tensor:
+    def _white(self, data: Tensor) -> Tensor:
         """Return data / std, and 0 where std is infinite."""
         weight = self._weight(data)
         return torch.where(weight > 0, data * weight, 0)
@@ -166,7 +172,7 @@ class Decorrelated(_Whitening):
             )
         object.__setattr__(self, "autocovariance", kept((lags + lags[::-1, ::-1]) / 2, float))
 
-    def whiten(self, data: Tensor) -> Tensor:
+    def _white(self, data: Tensor) -> Tensor:
         """Return the data with each frequency divided by the noise's amplitude."""
         return filtered(data, self._gain(tuple(data.shape[-2:])).to(data))
 
