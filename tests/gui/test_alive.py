@@ -9,8 +9,10 @@ from qtpy.QtCore import QTimer
 
 from napari_credible.gui import widget as window
 from napari_credible.gui.deliver import add_result
+from napari_credible.gui.job import Answers, Job
 from napari_credible.gui.live import Live
 from napari_credible.gui.widget import DenoiseWidget
+from napari_credible.planes import Progress
 
 # The issue's bar for any one block of the window's thread.
 LONGEST_S = 0.1
@@ -175,3 +177,26 @@ def test_deleted_layers_are_not_held(opened, finish, qtbot, noisy):
     qtbot.wait(500)
     assert not held_by_us(layer)
     assert not held_by_us(result)
+
+
+def test_steps_that_wait_open_no_second_bar(opened, qtbot):
+    """Making a bar lets queued steps through; they must not make bars of their own."""
+    from napari.utils.progress import progress
+
+    seen, release = [], threading.Event()
+    progress._all_instances.events.changed.connect(lambda event: seen.extend(event.added))
+
+    def work(stop):
+        for number in range(400):
+            yield Progress(number, 1000, "quick")
+        release.wait(20)
+
+    ended = []
+    job = Job(work, Answers(lambda _: None, lambda _: None, end=ended.append), "quick")
+    time.sleep(0.5)  # so that all steps are in the queue
+    qtbot.waitUntil(lambda: bool(seen), timeout=5_000)
+    qtbot.wait(100)
+    release.set()
+    qtbot.waitUntil(lambda: bool(ended), timeout=5_000)
+    assert len(seen) == 1
+    assert job is not None

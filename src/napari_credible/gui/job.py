@@ -72,7 +72,7 @@ class Job:
     ) -> None:
         self._answers, self._name, self._partial = answers, name, partial
         self._stop, self._enough = Event(), Event()
-        self._over = False
+        self._over = self._opening = False
         self._started = self._shown = time.monotonic()
         self._bar: Any = None
         # napari remembers workers; emptied boxes keep it from holding their layers as well.
@@ -106,13 +106,16 @@ class Job:
         self._close_bar()
 
     def _step(self, progress: Any) -> None:
-        if self._over:
+        # Making the bar lets queued events through: a later step would make another, and so on.
+        if self._over or self._opening:
             return
         now = time.monotonic()
         if self._bar is None and self._name:
+            self._opening = True
             self._bar = cancelable_progress(
                 total=progress.total, desc=self._name, cancel_callback=self.cancel
             )
+            self._opening = False
         elif now - self._shown < _BETWEEN_UPDATES and progress.done < progress.total:
             return
         if self._over:  # making the bar let the queued end of this job through
