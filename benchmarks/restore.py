@@ -266,10 +266,12 @@ def draw_gallery(gallery: dict, path: Path) -> None:
     figure, axes = pyplot.subplots(
         len(gallery), 6, figsize=(9, 1.55 * len(gallery)), layout="constrained"
     )
+    for place, title in zip(axes[0], titles, strict=True):
+        place.set_title(title, fontsize=7)
     for row, (name, images) in zip(axes, gallery.items(), strict=True):
         other = next(k for k in images if k not in ("truth", "data", "mean", "draw", "std"))
         keys = ("truth", "data", other, "mean", "draw", "std")
-        for place, key, title in zip(row, keys, titles, strict=True):
+        for place, key in zip(row, keys, strict=True):
             picture = np.asarray(images[key])
             if picture.ndim == 3:
                 picture = picture.transpose(1, 2, 0)
@@ -282,12 +284,10 @@ def draw_gallery(gallery: dict, path: Path) -> None:
                              cmap="gray", **limits)  # fmt: skip
             place.set_xticks([])
             place.set_yticks([])
-            if row is axes[0]:
-                place.set_title(title, fontsize=7)
             if key == other:
                 place.set_xlabel(other, fontsize=6)
         row[0].set_ylabel(name, fontsize=7)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
 def main() -> None:
