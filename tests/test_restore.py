@@ -430,6 +430,42 @@ def test_data_divided_by_their_noise_are_restored_as_those_with_a_map_of_noise()
     assert found.posterior.std[:, 16:].mean() > 4 * found.posterior.std[:, :16].mean()
 
 
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
+def test_whitened_data_give_the_same_whatever_the_unit(scale):
+    """The posterior of data counted in their noise is that of the data as measured."""
+    prior = GaussianPrior(100.0 * scale, 40.0 * scale)
+    y = measured(Identity(), scale * (100 + 40 * white((24, 24), 3) / 20 - 200), 20.0 * scale)
+    plain = nc.restore(y, Identity(), nc.Gaussian(20.0 * scale), denoiser=prior, n_draws=16)
+    for operator in (
+        Decorrelated(Identity(), [[400.0 * scale**2]]),
+        Mask(np.ones((24, 24), dtype=bool)) @ Whitened(Identity(), 20.0 * scale),
+    ):
+        found = nc.restore(y / (20.0 * scale), operator, denoiser=prior, n_draws=16)
+        off = (found.estimate - plain.estimate) / plain.posterior.std.mean()
+        assert abs(off.mean()) < 4 * (2 / 16 / off.size) ** 0.5
+        assert found.posterior.std.mean() == pytest.approx(plain.posterior.std.mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("method", ["ddrm", "snips:20"])
+def test_methods_with_one_noise_level_take_whitened_data(method):
+    std = np.where(np.arange(24) < 12, 2.0, 30.0) * np.ones((24, 1))
+    y = measured(Identity(), white((24, 24)), std)
+    found = nc.restore(y / std, Whitened(Identity(), std), method=method, denoiser=PRIOR, n_draws=2)
+    assert np.isfinite(found.estimate).all()
+
+
+def test_a_corner_without_information_spoils_nothing_else():
+    """A noise level that stands for "not measured" is as good as a mask."""
+    std = np.where(np.arange(32) < 28, 2.0, 1e4) * np.ones((32, 1))
+    image = white((32, 32))
+    y = measured(Identity(), image, std)
+    for method in ("pnp", "mmps"):
+        found = nc.restore(
+            y, Identity(), nc.Gaussian(std), method=method, denoiser=PRIOR, n_draws=4
+        )
+        assert np.sqrt(np.square(found.estimate - image)[:, :28].mean()) < 3
+
+
 def test_noise_that_hangs_together_is_told_from_the_image(cells):
     """Half a decibel and more above the restoration that takes the noise for white."""
     lags = 0.01 * np.array([[0.1, 0.25, 0.1], [0.25, 1, 0.25], [0.1, 0.25, 0.1]])

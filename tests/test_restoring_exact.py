@@ -152,10 +152,13 @@ def test_data_are_taken_no_sharper_than_is_said(name):
     values, vectors = torch.linalg.eigh(whole @ whole.T)
     wanted = vectors @ torch.diag((level**2 * values).clamp(min=1)) @ vectors.T
     share = torch.ones_like(problem.weight)
-    product = Conditional(plain.prior, problem)._noise(share, level)
+    crooked = torch.ones(SIDE**2, dtype=torch.bool)
+    product = Conditional(plain.prior, problem)._noise(share, level, crooked)
     found = matrix_of(product, (SIDE, SIDE))
     assert float((found - wanted)[:, seen].norm()) < 0.02 * float(wanted.norm())
-    assert torch.equal(Conditional(plain.prior, problem)._noise(share, 1e-3)(share), share)
+    for least, which in ((1e-3, crooked), (level, ~crooked)):
+        product = Conditional(plain.prior, problem)._noise(share, least, which)
+        assert torch.equal(product(share), share)
 
 
 def test_only_a_crooked_denoiser_is_trusted_less():

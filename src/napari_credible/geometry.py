@@ -25,6 +25,7 @@ from napari_credible.operators import (
     pixel_size,
 )
 
+_WHITE = (Whitened, Decorrelated)
 _PICTURED = (Identity, Mask, Blur, Downsample, Bayer)
 # Of the squared norm of H: how firmly a first image is held to zero.
 _RIDGE, _PRODUCTS = 1e-2, 20
@@ -46,13 +47,23 @@ def pictured(operator: Operator) -> bool:
 def white(operator: Operator) -> bool:
     """Return whether the data are counted in their noise, whose level is then 1."""
     if isinstance(operator, Compose):
-        return white(operator.last)
-    return isinstance(operator, (Whitened, Decorrelated))
+        passed = isinstance(operator.last, (Identity, Mask)) and white(operator.first)
+        return white(operator.last) or passed
+    return isinstance(operator, _WHITE)
+
+
+def _whitened_somewhere(operator: Operator) -> bool:
+    if isinstance(operator, Compose):
+        return any(map(_whitened_somewhere, (operator.last, operator.first)))
+    inner = getattr(operator, "operator", None)
+    return isinstance(operator, _WHITE) or (
+        isinstance(inner, Operator) and _whitened_somewhere(inner)
+    )
 
 
 def in_units(operator: Operator) -> bool:
     """Return whether the data are a picture of the image, and in its units."""
-    return pictured(operator) and not white(operator)
+    return pictured(operator) and not _whitened_somewhere(operator)
 
 
 def _sinogram(operator: Operator) -> bool:

@@ -45,7 +45,10 @@ def function_of(
         # A space that A maps into itself is complete: what follows is rounding.
         coupling = torch.where(coupling > 10 * tiny * scale, coupling, 0)
         beside.append(coupling)
-        before, v = v, torch.where(coupling > 0, image / coupling.clamp(min=tiny * tiny), 0)
+        before, v = (
+            v,
+            torch.where(coupling > 0, image / coupling.clamp(min=torch.finfo(b.dtype).tiny), 0),
+        )
     numbers = size.flatten()[:, None] * _first_column(f, diagonal, beside)
     shares = [numbers[:, k].view_as(size).to(b) * each for k, each in enumerate(basis)]
     return torch.stack(shares).sum(0)

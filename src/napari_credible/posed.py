@@ -30,6 +30,8 @@ Denoise = Callable[..., Any]
 _LOW, _HIGH = 0.001, 0.999
 # Pixels over which counts are smoothed for a first variance, and images found for better ones.
 _FIRST, _PASSES = 2.0, 2
+# Times the median noise: data beyond are left out where the range is measured.
+_NOISY = 10.0
 _PILOT = Pnp(evaluations=8)
 # A point is taken to be brighter than its brightest datum by this factor at most.
 _SHARPEST = 8.0
@@ -66,6 +68,8 @@ def posed(
     model: Model | None,
     denoiser: Denoise,
     todo: Plan,
+    *,
+    spectral: bool = False,
 ) -> Generator[str, None, Posed]:
     """Return the problem of a plane, saying on the way what is done.
 
@@ -83,8 +87,11 @@ def posed(
         On its device, not yet fitted to a range.
     todo : Plan
         Tiles and device.
+    spectral : bool
+        Whether the method needs one noise level and singular values.
     """
-    operator, plane, model = _as_measured(operator, plane, model)
+    if not spectral:
+        operator, plane, model = _as_measured(operator, plane, model)
     operator, flag = usable(operator, plane)
     counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
     offset = getattr(model, "offset", 0.0)
@@ -156,11 +163,14 @@ def _range(
     """Return between which values most of the image lies; of a picture at least its noise apart."""
     picture = geometry.in_units(operator)
     seen = operator.observed(data.shape)
+    if picture and isinstance(model, Gaussian):  # what is nearly all noise tells no range
+        level = np.broadcast_to(np.asarray(model.sigma, dtype=np.float64), data.shape)
+        seen = seen & (level <= _NOISY * np.median(level[seen]))
     values = data[seen] if picture else geometry.back_projected(operator, data)
     low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
     noise = 0.0
     if picture and model is not None:
-        noise = float(np.sqrt(model.variance(counts).mean()))
+        noise = float(np.sqrt(np.broadcast_to(model.variance(counts), data.shape)[seen].mean()))
     return low, max(high, low + max(noise, 1e-12))
 
 

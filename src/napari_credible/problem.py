@@ -14,6 +14,8 @@ from napari_credible.operators import Factors, Operator
 # Data without noise are taken to have this much of the image's range where a method divides by it.
 _LEAST = 1e-3
 _POWER_STEPS = 20
+# Data with more noise than so many ranges are as good as none.
+_TELLING = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ class Problem:
     @cached_property
     def weight(self) -> Tensor:
         """Inverse variance of the noise, 0 where data do not count, shape (1, *data)."""
-        least = _LEAST * self.span / max(self.norm, 1e-30)
+        least = _LEAST * self.span * max(self.norm, 1e-30)
         inverse = self.deviation.clamp(min=least).square().reciprocal()
         return torch.where(self.observed, inverse, 0).expand(self.data.shape)[None]
 
@@ -101,9 +103,10 @@ class Problem:
 
     @cached_property
     def level(self) -> float:
-        """Root of the mean variance of the noise."""
-        seen = self.deviation.expand(self.data.shape)[self.observed]
-        return float(seen.double().square().mean().sqrt())
+        """Root of the mean variance of the noise, of data that tell the image from its range."""
+        seen = self.deviation.expand(self.data.shape)[self.observed].double()
+        telling = seen[seen <= _TELLING * self.span * self.norm]
+        return float((telling if telling.numel() else seen).square().mean().sqrt())
 
     @cached_property
     def norm(self) -> float:

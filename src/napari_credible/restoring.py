@@ -21,7 +21,7 @@ from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import draws
 from napari_credible.result import Result
-from napari_credible.samplers import Kadkhodaie, Restorer, walk_given
+from napari_credible.samplers import Ddrm, Kadkhodaie, Restorer, Snips, walk_given
 from napari_credible.solvers import Passed, Solver, solve
 from napari_credible.stopping import pause, stoppable
 from napari_credible.streamed import Streamed
@@ -198,7 +198,10 @@ class Restoring:
         if here not in self._ready:
             plane = np.asarray(self._planes()[here], dtype=np.float64)
             model = self.models[here[0]] if self.models else None
-            going = posed(plane, self.operator, model, self.denoiser, self.todo)
+            going = posed(
+                plane, self.operator, model, self.denoiser, self.todo,
+                spectral=isinstance(self.method, (Ddrm, Snips)),
+            )  # fmt: skip
             while True:
                 with stoppable(self.stop):
                     pause()

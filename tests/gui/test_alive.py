@@ -184,7 +184,11 @@ def test_steps_that_wait_open_no_second_bar(opened, qtbot):
     from napari.utils.progress import progress
 
     seen, release = [], threading.Event()
-    progress._all_instances.events.changed.connect(lambda event: seen.extend(event.added))
+
+    def changed(event):
+        seen.extend(event.added)
+
+    progress._all_instances.events.changed.connect(changed)
 
     def work(stop):
         for number in range(400):
@@ -198,5 +202,6 @@ def test_steps_that_wait_open_no_second_bar(opened, qtbot):
     qtbot.wait(100)
     release.set()
     qtbot.waitUntil(lambda: bool(ended), timeout=5_000)
+    progress._all_instances.events.changed.disconnect(changed)
     assert len(seen) == 1
     assert job is not None

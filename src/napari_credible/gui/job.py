@@ -112,10 +112,12 @@ class Job:
         now = time.monotonic()
         if self._bar is None and self._name:
             self._opening = True
-            self._bar = cancelable_progress(
-                total=progress.total, desc=self._name, cancel_callback=self.cancel
-            )
-            self._opening = False
+            try:
+                self._bar = cancelable_progress(
+                    total=progress.total, desc=self._name, cancel_callback=self.cancel
+                )
+            finally:
+                self._opening = False
         elif now - self._shown < _BETWEEN_UPDATES and progress.done < progress.total:
             return
         if self._over:  # making the bar let the queued end of this job through

@@ -138,7 +138,7 @@ class Live:
         if role in LIGHT and anchor is not None and not layer.rgb:
             link(layers, [anchor, layer], _LINKED)
         if role == DRAWS:
-            label_slider(self._viewer.dims, layer)
+            label_slider(self._viewer, layer)
 
     def _place(self, role: str) -> int:
         """Return where a layer belongs: above the input and the maps that lie below it."""

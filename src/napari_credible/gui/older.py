@@ -20,10 +20,21 @@ def link(layers: Any, pair: list[Any], attributes: tuple[str, ...]) -> None:
     layers.events.removed.connect(removed)
 
 
-def label_slider(dims: Any, layer: Any) -> None:
-    """Name the slider of a layer's first axis, where that axis is the viewer's first one, too.
+def label_slider(viewer: Any, layer: Any) -> None:
+    """Name the slider of a layer's first axis until the layer is gone.
 
+    That axis must be the viewer's first one, too.
     napari 0.6.1 takes no axis labels from its layers: its sliders are numbered.
     """
-    if dims.ndim == layer.ndim and dims.axis_labels[0].isdigit():
-        dims.set_axis_label(0, layer.axis_labels[0])
+    dims, label = viewer.dims, layer.axis_labels[0]
+    if dims.ndim != layer.ndim or not dims.axis_labels[0].isdigit():
+        return
+    dims.set_axis_label(0, label)
+
+    def removed(event: Any) -> None:
+        if event.value is layer:
+            viewer.layers.events.removed.disconnect(removed)
+            if dims.axis_labels[0] == label:
+                dims.set_axis_label(0, "0")
+
+    viewer.layers.events.removed.connect(removed)

@@ -61,7 +61,8 @@ class Conditional:
     tolerance : float
         Of their residual.
     trust : float
-        Where D is no posterior mean, data are taken no sharper than this share of ``sigma``.
+        Where D is no posterior mean (or torch cannot tell), data are taken no sharper than this
+        share of ``sigma``.
     spent : list of int
         Filled with the products of each call.
 
@@ -92,7 +93,7 @@ class Conditional:
         root, share = self._units(gap, spread)
         right = root * gap
         forward, back = slopes(problem.adjoint(root * right))
-        trust = 0.0 if _alike(forward, back) else self.trust
+        crooked = _crooked(forward, back)
         first = forward if back is None else (forward + back) / 2
         first = root * problem.forward(sigma**2 * first)
 
@@ -102,7 +103,7 @@ class Conditional:
 
         found = conjugate_gradients(
             image, right, most=self.products, tolerance=self.tolerance,
-            sure=self._noise(share, trust * sigma),
+            sure=self._noise(share, self.trust * sigma, crooked),
         )  # fmt: skip
         if self.spent is not None:
             self.spent.append(found.products + 1)
@@ -128,10 +129,11 @@ class Conditional:
         share = 1 / (1 + weight * image.clamp(min=0))
         return (weight * share).sqrt(), share
 
-    def _noise(self, share: Tensor, least: float) -> Spread:
-        """Return the product with the noise's covariance, at least a level, in these units."""
+    def _noise(self, share: Tensor, least: float, crooked: Tensor) -> Spread:
+        """Return the product with the noise's covariance, of some images at least a level."""
         problem, most = self.problem, least**2
-        if most * problem.norm**2 * float(problem.weight.max()) <= 1:
+        sharpest = most * problem.norm**2 * float(problem.weight.max())
+        if sharpest <= 1 or not bool(crooked.any()):
             return lambda u: share * u
 
         def beyond(values: Tensor) -> Tensor:
@@ -141,18 +143,30 @@ class Conditional:
         if problem.factors is not None and problem.sigma is not None:
             factors = problem.factors
             values = beyond(float(problem.weight.max()) * factors.singular_values.square())
-            return lambda u: u + factors.data_from_spectral(values * factors.data_to_spectral(u))
 
-        def sharpness(u: Tensor) -> Tensor:
-            return weight * problem.forward(problem.adjoint(weight * u))
+            def more(u: Tensor) -> Tensor:
+                found: Tensor = factors.data_from_spectral(values * factors.data_to_spectral(u))
+                return found
+        else:
 
-        return lambda u: (
-            share * u + scale * function_of(sharpness, scale * u, beyond, most=_PRODUCTS)
-        )
+            def sharpness(u: Tensor) -> Tensor:
+                return weight * problem.forward(problem.adjoint(weight * u))
+
+            def more(u: Tensor) -> Tensor:
+                return scale * function_of(sharpness, scale * u, beyond, most=_PRODUCTS)
+
+        chosen = crooked.view(-1, *[1] * (share.ndim - 1))
+
+        def noise(u: Tensor) -> Tensor:
+            return share * u + torch.where(chosen, more(u), 0)
+
+        return noise
 
 
-def _alike(forward: Tensor, back: Tensor | None) -> bool:
-    """Return whether J v and J' v are the same but for rounding."""
+def _crooked(forward: Tensor, back: Tensor | None) -> Tensor:
+    """Return of which images J v and J' v differ by more than rounding, shape (B,)."""
     if back is None:
-        return False
-    return float((forward - back).norm()) <= _SYMMETRIC * float(forward.norm() + back.norm())
+        return torch.ones(len(forward), dtype=torch.bool, device=forward.device)
+    apart, size = (forward - back).flatten(1), (forward.flatten(1), back.flatten(1))
+    found: Tensor = apart.norm(dim=1) > _SYMMETRIC * (size[0].norm(dim=1) + size[1].norm(dim=1))
+    return found

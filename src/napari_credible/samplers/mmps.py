@@ -48,7 +48,7 @@ class Mmps(Checked):
         Of the conjugate gradients that make them.
     trust : float
         The data are taken no sharper than this share of the state's level, where D is no
-        posterior mean: where its Jacobian is not symmetric.
+        posterior mean: where its Jacobian is not symmetric, or torch cannot pass back through it.
     highest : float
         The first noise level, in units of the image's range.
     lowest : float

@@ -28,7 +28,7 @@ class Iterate:
     x : Tensor, shape (1, C, Y, X)
         The image.
     other : Tensor, shape of ``x``
-        The denoised twin of a splitting; else ``x``.
+        The twin of a splitting: denoised, or of ``hqs`` what fits the data; else ``x``.
     dual : Tensor, shape of ``x``
         What is left between them, summed; 0 where there is none.
     change : float
