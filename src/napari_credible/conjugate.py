@@ -67,7 +67,8 @@ def conjugate_gradients(
        J. Res. Nat. Bur. Standards 49 (1952) 409-436.
     """
     x = torch.zeros_like(b) if start is None else start
-    residual = b if start is None else b - apply(x) - (0 if sure is None else sure(x))
+    sure = sure or torch.zeros_like
+    residual = b if start is None else b - apply(x) - sure(x)
     products = 0 if start is None else 1
     direction, power = residual, _dot(residual, residual)
     enough = tolerance**2 * _dot(b, b)
@@ -76,7 +77,7 @@ def conjugate_gradients(
         image = apply(direction)
         products += 1
         curvature = _dot(direction, image)
-        known = torch.zeros_like(image) if sure is None else sure(direction)
+        known = sure(direction)
         floor = _dot(direction, known)
         active = active & (curvature > -_ROUNDING * floor) & (curvature + floor > 0)
         curvature, image = curvature + floor, image + known

@@ -32,11 +32,21 @@ _RIDGE, _PRODUCTS = 1e-2, 20
 
 
 def parts(operator: Operator) -> list[Operator]:
-    """Return the operators that one is made of, the last applied first."""
+    """Return the operators that one is made of, the last applied first; whitening is none."""
+    return [each for each in _nodes(operator) if _inner(each) is None]
+
+
+def _nodes(operator: Operator) -> list[Operator]:
+    """Return all that a composition holds, what whitens before what it whitens."""
     if isinstance(operator, Compose):
-        return [*parts(operator.last), *parts(operator.first)]
+        return [*_nodes(operator.last), *_nodes(operator.first)]
+    inner = _inner(operator)
+    return [operator] if inner is None else [operator, *_nodes(inner)]
+
+
+def _inner(operator: Operator) -> Operator | None:
     inner = getattr(operator, "operator", None)
-    return parts(inner) if isinstance(inner, Operator) else [operator]
+    return inner if isinstance(inner, Operator) else None
 
 
 def pictured(operator: Operator) -> bool:
@@ -52,18 +62,10 @@ def white(operator: Operator) -> bool:
     return isinstance(operator, _WHITE)
 
 
-def _whitened_somewhere(operator: Operator) -> bool:
-    if isinstance(operator, Compose):
-        return any(map(_whitened_somewhere, (operator.last, operator.first)))
-    inner = getattr(operator, "operator", None)
-    return isinstance(operator, _WHITE) or (
-        isinstance(inner, Operator) and _whitened_somewhere(inner)
-    )
-
-
 def in_units(operator: Operator) -> bool:
     """Return whether the data are a picture of the image, and in its units."""
-    return pictured(operator) and not _whitened_somewhere(operator)
+    whitened = any(isinstance(each, _WHITE) for each in _nodes(operator))
+    return pictured(operator) and not whitened
 
 
 def _sinogram(operator: Operator) -> bool:

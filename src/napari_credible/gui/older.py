@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -11,19 +12,14 @@ def link(layers: Any, pair: list[Any], attributes: tuple[str, ...]) -> None:
     napari 0.6.1 keeps the link of a removed layer, and with it the layer and its data.
     """
     layers.link_layers(pair, attributes)
-
-    def removed(event: Any) -> None:
-        if any(event.value is each for each in pair):
-            layers.unlink_layers(pair, attributes)
-            layers.events.removed.disconnect(removed)
-
-    layers.events.removed.connect(removed)
+    _when_removed(layers, pair, lambda: layers.unlink_layers(pair, attributes))
 
 
 def label_slider(viewer: Any, layer: Any) -> None:
     """Name the slider of a layer's first axis until the layer is gone.
 
     That axis must be the viewer's first one, too.
+
     napari 0.6.1 takes no axis labels from its layers: its sliders are numbered.
     """
     dims, label = viewer.dims, layer.axis_labels[0]
@@ -31,10 +27,19 @@ def label_slider(viewer: Any, layer: Any) -> None:
         return
     dims.set_axis_label(0, label)
 
-    def removed(event: Any) -> None:
-        if event.value is layer:
-            viewer.layers.events.removed.disconnect(removed)
-            if dims.axis_labels[0] == label:
-                dims.set_axis_label(0, "0")
+    def unnamed() -> None:
+        if dims.axis_labels[0] == label:
+            dims.set_axis_label(0, "0")
 
-    viewer.layers.events.removed.connect(removed)
+    _when_removed(viewer.layers, [layer], unnamed)
+
+
+def _when_removed(layers: Any, watched: list[Any], then: Callable[[], None]) -> None:
+    """Call once, when the first of some layers is removed."""
+
+    def removed(event: Any) -> None:
+        if any(event.value is each for each in watched):
+            layers.events.removed.disconnect(removed)
+            then()
+
+    layers.events.removed.connect(removed)

@@ -87,15 +87,12 @@ class Conditional:
         gap = torch.where(problem.weight > 0, problem.y - problem.forward(clean), 0)
 
         def spread(u: Tensor) -> Tensor:
-            forward, back = slopes(problem.adjoint(u))
-            return sigma**2 * (forward if back is None else (forward + back) / 2)
+            return sigma**2 * _symmetric(*slopes(problem.adjoint(u)))
 
         root, share = self._units(gap, spread)
         right = root * gap
-        forward, back = slopes(problem.adjoint(root * right))
-        crooked = _crooked(forward, back)
-        first = forward if back is None else (forward + back) / 2
-        first = root * problem.forward(sigma**2 * first)
+        both = slopes(problem.adjoint(root * right))
+        crooked, first = _crooked(*both), root * problem.forward(sigma**2 * _symmetric(*both))
 
         def image(u: Tensor) -> Tensor:
             # Conjugate gradients begin with the right side itself.
@@ -161,6 +158,11 @@ class Conditional:
             return share * u + torch.where(chosen, more(u), 0)
 
         return noise
+
+
+def _symmetric(forward: Tensor, back: Tensor | None) -> Tensor:
+    """Return (J + J') v / 2, or J v where that is all there is."""
+    return forward if back is None else (forward + back) / 2
 
 
 def _crooked(forward: Tensor, back: Tensor | None) -> Tensor:
