@@ -38,7 +38,7 @@ def main() -> None:
     shown = estimates(clean)
     columns = -(-(len(shown) + 1) // 2)
     figure = Figure(figsize=(2 * columns, 5), layout="constrained")
-    axes = figure.subplots(2, columns).flat
+    axes = figure.subplots(2, columns).ravel()
     for axis in axes:
         axis.set_axis_off()
     for axis, (name, image) in zip(axes, {**shown, "clean": clean}.items(), strict=False):
