@@ -11,13 +11,16 @@ each method is given the data, H and the noise. One row for each experiment and 
 Baselines: Wiener's filter and Richardson-Lucy (blur), biharmonic inpainting (holes), bicubic
 (super-resolution), total variation as prior of the same splitting (compressed sensing), bilinear
 (Bayer), filtered back-projection (Radon).
-deepinv's DPIR and DDRM run with this project's denoiser where deepinv is installed: ``--deepinv``.
+deepinv's DPIR, DDRM and DiffPIR run with this project's denoiser where deepinv is installed:
+``--deepinv``. ``--learn FILE`` judges nothing: on training images it learns by which factor the
+90 % intervals of each experiment must be widened to hold; ``--widened FILE`` adds a column with
+these factors in effect.
 """
 
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +30,7 @@ from sampling import squares
 from skimage.metrics import structural_similarity
 
 import napari_credible as nc
+from napari_credible.calibration import needed_factors
 from napari_credible.operators import (
     Bayer,
     Blur,
@@ -38,6 +42,11 @@ from napari_credible.operators import (
 from napari_credible.posterior import Posterior
 
 METHODS = ("mmps", "ddrm", "pnp", "red")
+# Where images of the same kind lie that no test looks at.
+ELSEWHERE = {
+    "BSD68": "train/natural_research", "Set12": "train/natural_research",
+    "microscopy": "train/microscopy_open", "astronomy": "train/astronomy_open",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,19 +164,23 @@ def restored(method: str, operator, y, sigma: float, denoiser, draws: int):
     return result, counted.calls / count, time.perf_counter() - start
 
 
-def drawn_row(clean, posterior: Posterior) -> dict[str, float]:
-    """Return what is asked of draws."""
+def drawn_row(clean, posterior: Posterior, factor: float | None) -> dict[str, float]:
+    """Return what is asked of draws, also with intervals widened by a factor."""
     one = figures(clean, posterior.draws[0])
     lower, upper = posterior.interval(0.9)
     n = posterior.n_draws
     error = np.sqrt(np.square(posterior.mean - clean).mean())
     spread = np.sqrt(np.square(posterior.std.astype(float)).mean() * (1 + 1 / n))
-    return {
+    row = {
         "psnr draw": one["psnr"],
         "ssim draw": one["ssim"],
         "90 %": 100 * float(((clean >= lower) & (clean <= upper)).mean()),
         "spread": float(spread / error),
     }
+    if factor is not None:
+        lower, upper = replace(posterior, widen=factor).interval(0.9)
+        row["widened"] = 100 * float(((clean >= lower) & (clean <= upper)).mean())
+    return row
 
 
 def deepinv_images(operator, y, sigma: float, denoiser, shape):
@@ -194,11 +207,41 @@ def deepinv_images(operator, y, sigma: float, denoiser, shape):
             return factors.from_spectral(c)
 
     data = torch.as_tensor(y, dtype=torch.float32)[None, None]
+    torch.manual_seed(0)
     model = lambda x, level, **_: denoiser(x, level)  # noqa: E731
     ddrm = deepinv.sampling.DDRM(denoiser=model, sigmas=np.geomspace(1, 0.01, 20))
     yield "deepinv DDRM", ddrm(data, Physics())[0, 0].numpy()
+    torch.manual_seed(0)
+    fidelity = deepinv.optim.data_fidelity.L2()
+    diffpir = deepinv.sampling.DiffPIR(model, fidelity, sigma=sigma)
+    yield "deepinv DiffPIR", diffpir(data, Physics())[0, 0].numpy()
     dpir = deepinv.optim.DPIR(sigma=sigma, denoiser=model, device="cpu")
     yield "deepinv DPIR", dpir(data, Physics())[0, 0].numpy()
+
+
+def observed(what: Experiment, plane, number: int) -> tuple:
+    """Return an image, its data and the level of their noise."""
+    clean = plane
+    if what.operator.image_ndim == 3:  # three tints of one picture: strongly alike, as colours
+        clean = np.stack([plane, 0.8 * plane + 0.1, 0.6 * plane**1.5 + 0.2])
+    y = what.operator(clean)
+    sigma = what.sigma * (np.ptp(y) if isinstance(what.operator, Radon) else 1)
+    rng = np.random.default_rng((11, number))
+    return clean, y + sigma * rng.standard_normal(y.shape), sigma
+
+
+def learned(what: Experiment, asked) -> float:
+    """Return the factor on the intervals of mmps with which they hold 90 % of training images."""
+    denoiser = nc.load_denoiser(asked.denoiser)
+    folder = "BSD68" if what.folder == "gray as colour" else what.folder
+    needed = []
+    for number, plane in enumerate(
+        squares(asked.data / ELSEWHERE[folder], asked.side, asked.images)
+    ):
+        clean, y, sigma = observed(what, plane, number)
+        result, *_ = restored("mmps", what.operator, y, sigma, denoiser, asked.draws)
+        needed.append(needed_factors(result.posterior, clean, 0.9))
+    return float(np.quantile(np.concatenate(needed), 0.9))
 
 
 def rows_of(name: str, what: Experiment, asked, gallery: dict) -> list[dict]:
@@ -206,14 +249,9 @@ def rows_of(name: str, what: Experiment, asked, gallery: dict) -> list[dict]:
     denoiser = nc.load_denoiser(asked.denoiser)
     folder = "BSD68" if what.folder == "gray as colour" else what.folder
     found: dict[str, list[dict]] = {}
+    factors = json.loads(asked.widened.read_text()) if asked.widened else {}
     for number, plane in enumerate(squares(asked.data / FOLDERS[folder], asked.side, asked.images)):
-        clean = plane
-        if what.operator.image_ndim == 3:  # three tints of one picture: strongly alike, as colours
-            clean = np.stack([plane, 0.8 * plane + 0.1, 0.6 * plane**1.5 + 0.2])
-        rng = np.random.default_rng((11, number))
-        y = what.operator(clean)
-        sigma = what.sigma * (np.ptp(y) if isinstance(what.operator, Radon) else 1)
-        y = y + sigma * rng.standard_normal(y.shape)
+        clean, y, sigma = observed(what, plane, number)
         shown = gallery.setdefault(name, {"truth": clean, "data": y}) if not number else {}
         for other in what.baselines:
             start = time.perf_counter()
@@ -229,7 +267,9 @@ def rows_of(name: str, what: Experiment, asked, gallery: dict) -> list[dict]:
             )
             row = {**figures(clean, result.estimate), "D": calls, "seconds": seconds}
             if result.posterior:
-                row |= drawn_row(clean, result.posterior)
+                row |= drawn_row(
+                    clean, result.posterior, factors.get(name) if method == "mmps" else None
+                )
             if method == "mmps":
                 shown |= {"mean": result.estimate, "draw": result.posterior.draws[0],
                           "std": result.posterior.std}  # fmt: skip
@@ -245,12 +285,12 @@ def rows_of(name: str, what: Experiment, asked, gallery: dict) -> list[dict]:
     ]  # fmt: skip
 
 
-COLUMNS = ("psnr", "ssim", "psnr draw", "ssim draw", "90 %", "spread", "D", "seconds")
+COLUMNS = ("psnr", "ssim", "psnr draw", "ssim draw", "90 %", "spread", "widened", "D", "seconds")
 
 
 def line(row: dict) -> str:
     """Return one row of the table."""
-    places = {"ssim": 3, "ssim draw": 3, "D": 0, "90 %": 1, "seconds": 1}
+    places = {"ssim": 3, "ssim draw": 3, "D": 0, "90 %": 1, "widened": 1, "seconds": 1}
     cells = [f"{row[c]:.{places.get(c, 2)}f}" if c in row else "" for c in COLUMNS]
     return f"| {row['experiment']} | {row['method']} | " + " | ".join(cells) + " |"
 
@@ -290,6 +330,15 @@ def draw_gallery(gallery: dict, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
+def learn(chosen: dict[str, Experiment], asked) -> None:
+    """Write the factors; those of other experiments that are in the file stay."""
+    found = json.loads(asked.learn.read_text()) if asked.learn.exists() else {}
+    for name in asked.only or chosen:
+        found[name] = round(learned(chosen[name], asked), 3)
+        print(f"{name:20} {found[name]:.2f}", flush=True)
+        asked.learn.write_text(json.dumps(found, indent=1) + "\n")
+
+
 def main() -> None:
     """Print the table; write the gallery."""
     parser = argparse.ArgumentParser(
@@ -303,10 +352,15 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--deepinv", action="store_true")
+    parser.add_argument("--learn", type=Path)
+    parser.add_argument("--widened", type=Path)
     parser.add_argument("--gallery", type=Path)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     chosen = experiments(asked.side)
+    if asked.learn:
+        learn(chosen, asked)
+        return
     gallery: dict = {}
     rows = []
     print("| experiment | method | " + " | ".join(COLUMNS) + " |")

@@ -1,5 +1,6 @@
 """A right model is believed, and each wrong one is caught, with the user's data alone."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,9 +10,11 @@ from scipy.ndimage import gaussian_filter
 
 import napari_credible as nc
 from impostors import HalfTheSpread
+from napari_credible import operators
 from napari_credible.believe import believable
 from napari_credible.checks import halved, prediction_check, residual_checks, whitened
 from napari_credible.denoise.oracles import PowerLawPrior
+from napari_credible.examined import of_data
 from napari_credible.recipe import Recipe
 from napari_credible.stopping import Stopped
 
@@ -98,6 +101,89 @@ def test_the_residual_lies_where_it_was_tested():
 def test_asked_to_stop_it_does():
     with pytest.raises(Stopped):
         judged(noisy(), stop=lambda: True)
+
+
+# ── what an instrument did is undone, and the uncertainty of that is tested ──
+
+SOFT = operators.Blur.gaussian(1.2)
+HOLES = operators.Mask(np.random.default_rng(0).random((SIDE, SIDE)) < 0.7)
+RESTORING = RECIPE.replace(method="restore", noise=nc.Gaussian(0.5))
+BEHIND = {
+    "a blur of a larger image": operators.Blur.gaussian(1.2, "valid"),
+    "a periodic blur, in part": SOFT,
+    "larger pixels": operators.Downsample(2),
+    "holes": operators.Mask(np.random.default_rng(0).random((SIDE, SIDE)) < 0.7),
+    "holes after a blur": operators.Mask(np.random.default_rng(0).random((SIDE, SIDE)) < 0.7)
+    @ SOFT,
+}
+
+
+def seen_through(operator, sigma=0.5, seed=0):
+    """Return data of an image of the prior behind an operator."""
+    shape = operator.image_shape((SIDE, SIDE))
+    image = PRIOR.draw(shape, torch.Generator().manual_seed(seed)).numpy()[0, 0]
+    return nc.Gaussian(sigma).draw(operator(image), seed)
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_a_right_restoration_is_believed(name):
+    operator = BEHIND[name]
+    side = 56 if name == "a periodic blur, in part" else 192
+    found = judged(seen_through(operator), RESTORING, operator=operator, side=side)
+    assert found.passed, found.sentence
+    assert found.residual.shape == (SIDE, SIDE)
+    known = np.isfinite(found.residual)
+    seen = operator.observed((SIDE, SIDE)).sum()
+    assert known.sum() == (side**2 if side == 56 else seen)
+
+
+def test_a_psf_that_is_too_wide_is_caught():
+    data = seen_through(BEHIND["a blur of a larger image"])
+    wrong = operators.Blur.gaussian(2.4, "valid")
+    found = judged(data, RESTORING, operator=wrong)
+    assert "correlation" in failed(found)
+    assert "the operator (a PSF, say) is not the instrument's" in found.sentence
+
+
+def test_restorations_that_are_too_sure_are_caught():
+    """DDRM: good images, alike."""
+    data = seen_through(SOFT)
+    found = judged(data, RESTORING.replace(solver="ddrm"), operator=SOFT)
+    assert "coverage" in failed(found)
+    assert found.factor > 1.3
+    assert "more products of mmps" in found.sentence
+
+
+def test_photons_behind_an_operator_are_dealt():
+    """The light is H of the draws above their offset, and half of it for half of the photons."""
+    model = nc.PoissonGaussian(2.0, 100.0)
+    light = 100 + 2 * 8 * np.exp(0.3 * clean())
+    operator = operators.Blur.gaussian(1.2)
+    counts = model.draw(operator(light - 100) + 100, 0)
+    part = next(of_data(nc.Image(counts), [model], operator, 192))
+    np.testing.assert_allclose(part.light(light), operator(light - 100) + 100, rtol=1e-6)
+    split = part.split(light[None], np.random.default_rng(0))
+    assert split.words.startswith("photons")
+    half = replace(part, model=split.model).light(100 + (light[None] - 100) / 2)
+    assert prediction_check([split.uniform(half)], split.words).passed
+    read = nc.PoissonGaussian(2.0, 100.0, 3.0)
+    part = next(of_data(nc.Image(read.draw(part.light(light), 0)), [read], operator, 192))
+    split = part.split(light[None], np.random.default_rng(0))
+    half = replace(part, model=split.model).light(light[None])
+    assert prediction_check([split.uniform(half)], split.words).passed
+
+
+@pytest.mark.parametrize(("solver", "words"), [("pnp", "one image"), ("ks", "without noise")])
+def test_what_says_nothing_of_uncertainty_is_refused(solver, words):
+    with pytest.raises(ValueError, match=words):
+        judged(noisy(), RESTORING.replace(solver=solver))
+
+
+def test_maps_of_the_noise_are_cut_to_the_region():
+    std = np.random.default_rng(1).uniform(0.5, 1.5, (SIDE, SIDE))
+    data = nc.Gaussian(std).draw(clean(), 0)
+    found = judged(data, RECIPE.replace(noise=nc.Gaussian(std), n_draws=4), side=48)
+    assert np.isfinite(found.residual).sum() == 48**2
 
 
 COUNTER = nc.PoissonGaussian(1.0)

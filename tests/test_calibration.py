@@ -8,13 +8,15 @@ from scipy.stats import norm
 
 from napari_credible.__main__ import main
 from napari_credible.calibration import reliability, widening
+from napari_credible.io.image import Image
 from napari_credible.jacobian import Linearised
-from napari_credible.noise import Gaussian
+from napari_credible.noise import Gaussian, PoissonGaussian
+from napari_credible.operators import Downsample
 from napari_credible.pooling import blocked
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.scores import crps, crps_normal, pit, ranks
-from napari_credible.widen import widened
+from napari_credible.widen import simulated, widened
 
 SIDE, DRAWS = 64, 40
 
@@ -228,6 +230,49 @@ def test_learned_on_a_folder_and_kept_in_the_recipe(tmp_path, capsys):
     assert found.widen > 1.5
     assert "9 calibration images" in found.guarantee
     assert found.guarantee in capsys.readouterr().out
+
+
+def test_learned_on_data_that_are_made_of_clean_images(tmp_path, capsys):
+    """Finer pixels than the data's: the truth has the shape of what is found."""
+    rng = np.random.default_rng(0)
+    for number in range(9):
+        truth = gaussian_filter(rng.standard_normal((16, 24)), 1.5).astype(np.float32)
+        tifffile.imwrite(tmp_path / f"{number}.tif", truth)
+    asked, learned = tmp_path / "asked.json", tmp_path / "learned.json"
+    told = Recipe.of(
+        method="restore", noise=Gaussian(0.05), denoiser="unet_fast", operator="downsample:2",
+        solver="ddrm", n_draws=3, level=0.8,
+    )  # fmt: skip
+    asked.write_text(told.to_json())
+
+    def learn(*given):
+        with pytest.raises(SystemExit) as end:
+            main(["widen", str(asked), *given, "-o", str(learned), "-q", "--overwrite"])
+        return end.value.code
+
+    (tmp_path / "images").mkdir()
+    for path in tmp_path.glob("*.tif"):
+        path.rename(tmp_path / "images" / path.name)
+    assert not learn("--clean", str(tmp_path / "images"))
+    found = Recipe.from_json(learned.read_text())
+    assert found.widen > 1.2
+    assert "made by the recipe's own operator" in found.guarantee
+    assert learn(str(tmp_path / "images")) == 2
+    assert "--clean FOLDER alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_data_are_made_as_they_are_read(offset):
+    """Mean and variance of what an image becomes: H of the light above the offset."""
+    operator = Downsample(2)
+    recipe = Recipe.of(method="restore", operator=operator, noise=PoissonGaussian(2.0, offset, 1.0))
+    light = offset + np.full((200, 200), 50.0)
+    data, truth = simulated(recipe, Image(light), 0)
+    assert data.shape == (100, 100)
+    np.testing.assert_array_equal(truth, light)
+    n = data.array.size
+    assert abs(data.array.mean() - (offset + 50)) < 4 * np.sqrt(101 / n)
+    assert abs(data.array.var() / 101 - 1) < 4 * np.sqrt(2.1 / n)
 
 
 def test_widened_refuses_before_it_computes():

@@ -11,11 +11,22 @@ from typing import Annotated
 import typer
 
 from napari_credible.adapting import adapt, compare
+from napari_credible.calibrating import calibrate, widen
 from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
 from napari_credible.io.opened import opened
 from napari_credible.noise.evidence import Evidence
-from napari_credible.options import Axes, Hdu, In, Quiet, with_recipe
+from napari_credible.options import (
+    Axes,
+    Hdu,
+    In,
+    Overwrite,
+    Quiet,
+    SavedRecipe,
+    free,
+    saved,
+    with_recipe,
+)
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.result import Result, expected
 from napari_credible.terminal import exhausted, interruptible
@@ -33,10 +44,10 @@ app = typer.Typer(
 app.command()(train)
 app.command()(adapt)
 app.command()(compare)
+app.command()(calibrate)
+app.command()(widen)
 
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
-SavedRecipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 
 
 @app.command()
@@ -107,62 +118,6 @@ def restore(
 
 
 @app.command()
-@with_recipe("sample")
-def calibrate(
-    source: In,
-    recipe: Recipe,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="OUT", help="For the map of the residual."),
-    ] = None,
-    axes: Axes = "",
-    hdu: Hdu = "",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Test on IN itself whether its uncertainty is believable; exit code 1 where it is not."""
-    from napari_credible.believe import believable
-
-    if output is not None:
-        _free(output, source, overwrite)
-    image = opened(source, axes, hdu)
-    with interruptible() as stop:
-        found = exhausted(believable(recipe, image, stop=stop), quiet)
-    print(found.reliability.table())
-    for check in found.checks:
-        print(f"{'passed' if check.passed else 'FAILED'}  {check.name}: {check.words}")
-    print(found.sentence)
-    if output is not None:
-        write(output, image.with_array(found.residual))
-        print(f"wrote {output}")
-    if not found.passed:
-        raise typer.Exit(1)
-
-
-@app.command()
-def widen(
-    recipe: SavedRecipe,
-    noisy: Annotated[Path, typer.Argument(metavar="NOISY", help="Folder of images.")],
-    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Folder, same names.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="A recipe.")],
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Learn the factor on a RECIPE's intervals from images with a TRUTH, with a guarantee."""
-    from napari_credible.widen import paired, widened
-
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
-    if not output.parent.is_dir():
-        raise ValueError(f"there is no folder {output.parent}")
-    with interruptible() as stop:
-        going = widened(_saved(recipe), paired(noisy, truth), stop=stop)
-        found: Recipe = exhausted(going, quiet)
-    output.write_text(found.to_json() + "\n", encoding="utf-8")
-    print(f"{found.guarantee}\nwrote {output}")
-
-
-@app.command()
 def run(
     recipe: SavedRecipe,
     source: In,
@@ -173,7 +128,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a saved RECIPE on IN."""
-    _carry_out(_saved(recipe), source, output, axes, hdu, overwrite, quiet)
+    _carry_out(saved(recipe), source, output, axes, hdu, overwrite, quiet)
 
 
 @app.command()
@@ -190,21 +145,12 @@ def batch(
     from napari_credible.batch import batch, files_of
 
     going = batch(
-        _saved(recipe), files_of(folder, pattern), output, suffix or None, overwrite=overwrite
+        saved(recipe), files_of(folder, pattern), output, suffix or None, overwrite=overwrite
     )
     report = exhausted(going, quiet)
     print(report.in_words())
     if report.failed:
         raise typer.Exit(1)
-
-
-def _saved(path: Path) -> Recipe:
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    try:
-        return Recipe.from_json(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path.name} is not text; give a recipe in JSON") from None
 
 
 @app.command()
@@ -274,7 +220,7 @@ def _carry_out(
     recipe: Recipe, source: Path, output: Path, axes: str, hdu: str, overwrite: bool, quiet: bool
 ) -> None:
     """Check everything that can be checked, then run, then write."""
-    _free(output, source, overwrite)
+    free(output, source, overwrite)
     image = opened(source, axes, hdu)
     check_writable(output, expected(recipe, image))
     if recipe.method in UNSURE and image.channel_axis and output.name.lower().endswith(ZARR):
@@ -292,15 +238,6 @@ def _carry_out(
         for doubt in result.doubts:
             print(f"  note: {doubt}")
         print(f"wrote {output}")
-
-
-def _free(output: Path, source: Path, overwrite: bool) -> None:
-    """Refuse a place that cannot be written, or must not be."""
-    check_writable(output)
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
-    if output.exists() and output.samefile(source):
-        raise ValueError(f"{output} is the input; choose another name")
 
 
 def _with_bar(recipe: Recipe, image: Image, quiet: bool = False) -> Result:

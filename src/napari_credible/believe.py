@@ -11,28 +11,32 @@ and would be found more easily: intervals would seem to hold too much.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_credible import geometry
 from napari_credible.calibration import LEVELS, Reliability, needed_factors, reliability
-from napari_credible.channel import Channel
 from napari_credible.checks import (
     COVERAGE,
     Check,
-    Model,
     agrees,
-    halved,
     prediction_check,
     residual_checks,
     whitened,
 )
+from napari_credible.examined import Examined, of_channels, of_data
 from napari_credible.io.image import Image, as_image
+from napari_credible.operators import Operator
+from napari_credible.plan import named_operator, named_sampler
 from napari_credible.planes import Progress
+from napari_credible.posed import measured
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
+from napari_credible.restorers import draws as drawing
 from napari_credible.run import channels_of, steps
+from napari_credible.samplers import Kadkhodaie
 from napari_credible.stopping import Stopped, stoppable
 
 __all__ = ["Check", "Verdict", "believable"]
@@ -48,8 +52,6 @@ _REPEATS = 2
 _SQUARE, _SQUARES = 4, 8
 # A run's share of the progress bar.
 _SHARE = 1000
-# Pixels over which an image is smoothed to find where something is to be seen.
-_SEEN = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +91,7 @@ def believable(
     *,
     denoiser: Callable[..., Any] | None = None,
     sampler: Any = None,
+    operator: Operator | None = None,
     side: int = _SIDE,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Verdict]:
@@ -97,13 +100,15 @@ def believable(
     Parameters
     ----------
     recipe : Recipe
-        Of method "sample" or "spread"; another is tested as "sample". ``widen`` is in effect.
+        Of method "sample", "spread" or "restore"; "denoise" is tested as "sample". ``widen`` is
+        in effect.
     image : Image or array
-        Of a stack the middle plane is tested.
-    denoiser, sampler : optional
+        The data. Of a stack the middle plane is tested.
+    denoiser, sampler, operator : optional
         The caller's own: see :func:`napari_credible.run.steps`.
     side : int, pixels
-        Of the region, the most structured one of the plane; the whole plane if that is smaller.
+        Of the region, the most structured one of the plane; the whole plane if that is smaller,
+        or if the operator mixes all of it (projections, measurements).
     stop : callable, optional
         Asked often; where it returns True, ``Stopped`` is raised.
 
@@ -111,6 +116,11 @@ def believable(
     ------
     Progress
         Of all runs together.
+
+    Raises
+    ------
+    ValueError
+        For a method that finds one image, or data without noise.
 
     Notes
     -----
@@ -121,15 +131,39 @@ def believable(
     image = as_image(image)
     if recipe.method not in UNSURE:
         recipe = recipe.replace(method="sample")
+    if recipe.method == "restore":
+        sampler = sampler or named_sampler(recipe)
+        _check_draws(sampler)
     yield Progress(0, 1, "measuring the noise")
     with stoppable(stop):
-        channels = channels_of(recipe, image)
-    runner = _Runner(recipe, denoiser, sampler, stop, 2 + _REPEATS, len(channels))
+        parts = _parts(recipe, image, operator, side)
+    runner = _Runner(recipe, denoiser, sampler, stop, (2 + _REPEATS) * len(parts))
     tests = []
-    for number, channel in enumerate(channels):
-        plane, place = _plane(image, number, channel, side)
-        tests.append((yield from _tested(plane, place, channel, runner, number)))
+    for number, part in enumerate(parts):
+        tests.append((yield from _tested(part, runner, number)))
     return _concluded(recipe, tests, image)
+
+
+def _check_draws(method: Any) -> None:
+    if not drawing(method):
+        raise ValueError(
+            f"{method.kind} finds one image and no uncertainty that could be tested; restore with "
+            "mmps"
+        )
+    if isinstance(method, Kadkhodaie):
+        raise ValueError(
+            f"{method.kind} takes data without noise, and there is nothing to test; restore with "
+            "mmps"
+        )
+
+
+def _parts(recipe: Recipe, image: Image, operator: Operator | None, side: int) -> list[Examined]:
+    """Return what is tested of each channel."""
+    if recipe.method != "restore":
+        return list(of_channels(image, channels_of(recipe, image), side))
+    operator = operator or named_operator(recipe)
+    operator = geometry.fitted(operator, image, operator.coarser)
+    return list(of_data(image, measured(recipe, image, operator), operator, side))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,28 +176,27 @@ class _Test:
     pairs: list[tuple[Any, Floats]]
 
 
-def _tested(
-    plane: Floats, place: tuple[Any, ...], channel: Channel, runner: _Runner, number: int
-) -> Generator[Progress, None, _Test]:
+def _tested(part: Examined, runner: _Runner, number: int) -> Generator[Progress, None, _Test]:
     """Sample a plane, look at what is left, and sample what is made from its draws."""
     rng = np.random.default_rng((runner.recipe.seed, number))
-    model, known = channel.model, (channel,)
-    draws = (yield from runner.run(plane, model, known, "sampling the data", "sample")).draws
-    # Where nothing was drawn, the data stand in, so that the bootstrap has a whole image.
-    whole = np.where(np.isnan(draws), np.nan_to_num(plane), draws)
-    checks = residual_checks(model, plane, draws, rng)
-    split = halved(model, np.nan_to_num(plane), rng)
+    method = runner.recipe.method
+    drawn = method if method in DRAWING else "sample"
+    draws = (yield from runner.run(part, part.plane, "sampling the data", drawn)).draws
+    judged = part.judged(draws)
+    checks = residual_checks(part.model, part.plane, judged, rng)
+    split = part.split(draws, rng)
     half = yield from runner.run(
-        split.first, split.model, (), "predicting held-out noise", "sample"
+        replace(part, model=split.model, known=()), split.first, "predicting held-out noise", drawn
     )
-    uniform = np.where(np.isnan(draws[0]), np.nan, split.uniform(half.draws))
+    predicted = split.uniform(replace(part, model=split.model).light(half.draws))
+    uniform = np.where(np.isnan(judged[0]), np.nan, predicted)
     checks += (prediction_check([uniform], split.words),)
     pairs = []
-    for truth in whole[:_REPEATS]:
-        noisy = model.draw(truth, rng)
-        found = yield from runner.run(noisy, model, known, "bootstrap", runner.recipe.method)
-        pairs.append((found, np.where(np.isnan(draws[0]), np.nan, truth)))
-    return _Test(place, whitened(model, plane, draws[0]), checks, pairs)
+    for truth in draws[:_REPEATS]:
+        noisy = part.model.draw(part.light(truth), rng)
+        found = yield from runner.run(part, noisy, "bootstrap", method)
+        pairs.append((found, truth))
+    return _Test(part.place, whitened(part.model, part.plane, judged[0]), checks, pairs)
 
 
 class _Runner:
@@ -176,22 +209,22 @@ class _Runner:
         sampler: Any,
         stop: Callable[[], bool] | None,
         runs: int,
-        channels: int,
     ) -> None:
         self.recipe, self._denoiser, self._sampler, self._stop = recipe, denoiser, sampler, stop
-        self._total, self._done = runs * channels * _SHARE, 0
+        self._total, self._done = runs * _SHARE, 0
 
-    def run(
-        self, plane: Floats, model: Model, known: Sequence[Channel], doing: str, method: str
-    ) -> Steps:
-        """Return the posterior of a plane."""
+    def run(self, part: Examined, plane: Floats, doing: str, method: str) -> Steps:
+        """Return the posterior of a plane of data that came as those of ``part`` did."""
         recipe = self.recipe.replace(
-            method=method, noise=model, keep="draws", seed=self.recipe.seed + self._done // _SHARE
+            method=method,
+            noise=part.model,
+            keep="draws",
+            seed=self.recipe.seed + self._done // _SHARE,
         )
         sampler = self._sampler if method in DRAWING else None
         going = steps(
-            recipe, Image(plane), denoiser=self._denoiser, sampler=sampler, known=known,
-            stop=self._stop,
+            recipe, Image(plane), denoiser=self._denoiser, sampler=sampler,
+            operator=part.operator, known=part.known, stop=self._stop,
         )  # fmt: skip
         while True:
             try:
@@ -205,32 +238,6 @@ class _Runner:
         if self._stop is not None and self._stop():
             raise Stopped
         return posterior
-
-
-def _plane(
-    image: Image, number: int, channel: Channel, side: int
-) -> tuple[Floats, tuple[Any, ...]]:
-    """Return the region of a channel that is tested, and its place in the ordered array."""
-    ordered = image.ordered() if image.channel_axis else image.ordered()[None]
-    middle = tuple(n // 2 for n in ordered.shape[1:-2])
-    plane = np.asarray(ordered[(number, *middle)], dtype=np.float64)
-    rows, columns = _region(channel.model.stabilise(np.nan_to_num(plane)), side)
-    return plane[rows, columns], (number, *middle, rows, columns)
-
-
-def _region(stabilised: Floats, side: int) -> tuple[slice, slice]:
-    """Return the square in which most is to be seen."""
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(stabilised, _SEEN)
-    spans = [
-        [slice(s, s + side) for s in range(0, max(n - side, 0) + 1, max(side // 2, 1))]
-        for n in smooth.shape
-    ]
-    return max(
-        ((rows, columns) for rows in spans[0] for columns in spans[1]),
-        key=lambda place: float(smooth[place].std()),
-    )
 
 
 def _concluded(recipe: Recipe, tests: Sequence[_Test], image: Image) -> Verdict:
@@ -253,7 +260,8 @@ def _concluded(recipe: Recipe, tests: Sequence[_Test], image: Image) -> Verdict:
     by_channel = residual if image.channel_axis else residual[None]
     for test in tests:
         by_channel[test.place] = test.residual
-    return Verdict(_sentence(checks, factor), found, checks, image.back(residual), round(factor, 3))
+    sentence = _sentence(checks, factor, recipe.method == "restore")
+    return Verdict(sentence, found, checks, image.back(residual), round(factor, 3))
 
 
 def _of_regions(recipe: Recipe, pairs: Sequence[tuple[Any, Floats]]) -> tuple[Check, ...]:
@@ -262,7 +270,7 @@ def _of_regions(recipe: Recipe, pairs: Sequence[tuple[Any, Floats]]) -> tuple[Ch
     Without draws, or where squares would be too few, there is none.
     """
     drawn = [pair for pair in pairs if hasattr(pair[0], "draws")]
-    if not drawn or min(drawn[0][1].shape) < _SQUARES * _SQUARE:
+    if not drawn or min(drawn[0][1].shape[-2:]) < _SQUARES * _SQUARE:
         return ()
     found = reliability(drawn, (recipe.level,), _SQUARE)
     share, error = float(found.coverage[0]), float(found.errors[0])
@@ -275,7 +283,7 @@ def _of_regions(recipe: Recipe, pairs: Sequence[tuple[Any, Floats]]) -> tuple[Ch
     return (Check(name, share, recipe.level, error, passed, words),)
 
 
-def _sentence(checks: Sequence[Check], factor: float) -> str:
+def _sentence(checks: Sequence[Check], factor: float, restored: bool) -> str:
     """Return the verdict in words, with the next move."""
     failed = [check for check in checks if not check.passed]
     if not failed:
@@ -286,9 +294,16 @@ def _sentence(checks: Sequence[Check], factor: float) -> str:
     said = "; ".join(dict.fromkeys(check.words for check in failed))
     if any(check.name.startswith("coverage") for check in failed):
         # The bootstrap fails whatever the noise of the data is, and takes the others with it.
-        move = f"make intervals {factor:.2f} times as wide (widen), or take a slower sampler"
+        slower = "more products of mmps" if restored else "a slower sampler"
+        move = f"make intervals {factor:.2f} times as wide (widen), or take {slower}"
         if checks[-1].passed:
-            move = "trust pixels, not means of regions, or take a slower sampler"
+            move = f"trust pixels, not means of regions, or take {slower}"
+    elif restored:
+        move = (
+            "the operator (a PSF, say) is not the instrument's, the noise is not what the model "
+            "says, or the denoiser does not know such images: measure PSF and noise anew, or take "
+            "another denoiser"
+        )
     else:
         move = (
             "the noise is not what the model says, or the denoiser does not know such images: "

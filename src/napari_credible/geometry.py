@@ -29,6 +29,8 @@ _WHITE = (Whitened, Decorrelated)
 _PICTURED = (Identity, Mask, Blur, Downsample, Bayer)
 # Of the squared norm of H: how firmly a first image is held to zero.
 _RIDGE, _PRODUCTS = 1e-2, 20
+# H takes a constant image for a constant, to this.
+_CONSTANT = 1e-3
 
 
 def parts(operator: Operator) -> list[Operator]:
@@ -160,11 +162,31 @@ def translate(operator: Operator, image: Image) -> tuple[float, ...]:
     return tuple(0.0 - first.get(axis, 0.0) * step for axis, step in steps)
 
 
-def keeps_constants(operator: Operator, data_shape: tuple[int, ...], tolerance: float) -> bool:
+def keeps_constants(operator: Operator, data_shape: tuple[int, ...]) -> bool:
     """Return whether H takes an image of ones for ones, where data count."""
     ones = operator(np.ones(operator.image_shape(tuple(data_shape))))
     seen = operator.observed(tuple(data_shape))
-    return bool(np.abs(ones[seen] - 1).max() < tolerance)
+    return bool(np.abs(ones[seen] - 1).max() < _CONSTANT)
+
+
+def light_behind(operator: Operator, offset: Any, image: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the data of an image without noise, as counts on their offset.
+
+    The offset is in the image too where H keeps constants: see :func:`napari_credible.restore`.
+
+    Parameters
+    ----------
+    operator : Operator
+        H.
+    offset : float or ndarray, shape (*data)
+        Counts without light.
+    image : ndarray, shape (..., *image)
+        One or many.
+    """
+    light = np.asarray(image, dtype=np.float64)
+    data = operator.data_shape(light.shape[light.ndim - operator.image_ndim :])
+    back = np.mean(offset) if np.any(offset) and keeps_constants(operator, data) else 0.0
+    return np.asarray(operator(light - back) + offset)
 
 
 def back_projected(operator: Operator, data: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from napari_credible.io.files import check_writable
 from napari_credible.knob import Choice, Knob, knobs
 from napari_credible.recipe import Recipe
 
@@ -21,6 +22,8 @@ In = Annotated[Path, typer.Argument(metavar="IN", help="TIFF, FITS, OME-Zarr or 
 Axes = Annotated[str, typer.Option("--axes", help="Letters of the axes, such as TZYX.")]
 Hdu = Annotated[str, typer.Option("--hdu", help="Number or name of a FITS HDU.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no report.")]
+SavedRecipe = Annotated[Path, typer.Argument(metavar="RECIPE", help="JSON file of a recipe.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
 
 # Shorter names of options.
 _ALSO = {"n_draws": ["--draws"], "solver": ["--method"]}
@@ -97,3 +100,22 @@ def parsed_noise(text: str) -> Any:
     raise ValueError(
         f"--noise {text}: write auto, gaussian:SIGMA or poisson-gaussian:GAIN[,OFFSET[,READ]]"
     )
+
+
+def saved(path: Path) -> Recipe:
+    """Return the recipe of a JSON file."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    try:
+        return Recipe.from_json(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path.name} is not text; give a recipe in JSON") from None
+
+
+def free(output: Path, source: Path, overwrite: bool) -> None:
+    """Refuse a place that cannot be written, or must not be."""
+    check_writable(output)
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    if output.exists() and output.samefile(source):
+        raise ValueError(f"{output} is the input; choose another name")

@@ -35,8 +35,6 @@ _NOISY = 10.0
 _PILOT = Pnp(evaluations=8)
 # A point is taken to be brighter than its brightest datum by this factor at most.
 _SHARPEST = 8.0
-# H takes a constant image for a constant, to this.
-_CONSTANT = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,7 @@ def posed(
             yield "finding the noise level"
             light = _light(problem(variance), denoise)
             variance = model.variance(light + offset)
-    constant = geometry.keeps_constants(operator, plane.shape, _CONSTANT)
+    constant = geometry.keeps_constants(operator, plane.shape)
     back = float(np.mean(offset)) if constant else 0.0
     lowest = back if isinstance(model, PoissonGaussian) else -np.inf
     return Posed(problem(variance), denoise, back, lowest, flag)

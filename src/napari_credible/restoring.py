@@ -269,4 +269,6 @@ def restored(
         posterior=posterior,
         translate=geometry.translate(operator, image),
         history=tuple(going.history),
+        data=image,
+        operator=operator,
     )

@@ -7,7 +7,7 @@ import math
 import platform
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 from napari_credible.streamed import Streamed
+
+if TYPE_CHECKING:
+    from napari_credible.operators import Operator
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,11 @@ class Result:
         pixels of another size or beyond the data's edges; empty for 0.
     history : tuple
         Of a solver's steps: :class:`napari_credible.solvers.Passed`.
+    data : Image, optional
+        What was restored, as it went in: ``source`` then has the axes and pixels of the restored
+        image, and holds nothing.
+    operator : Operator, optional
+        How they came from the image, for the data's pixels.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -67,6 +75,8 @@ class Result:
     region: Region | None = None
     translate: tuple[float, ...] = ()
     history: tuple[Any, ...] = ()
+    data: Image | None = None
+    operator: Operator | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property

@@ -7,22 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_credible import geometry
 from napari_credible.batch import files_of
 from napari_credible.calibration import enough, widening
+from napari_credible.geometry import light_behind
 from napari_credible.io import Image, read
+from napari_credible.operators import Operator
+from napari_credible.plan import named_operator
 from napari_credible.planes import Progress
 from napari_credible.recipe import UNSURE, Recipe
 from napari_credible.run import steps
 from napari_credible.stopping import Stopped
+
+_SIMULATED = "; the data of these images were made by the recipe's own operator and noise"
 
 
 def widened(
     recipe: Recipe,
     pairs: Sequence[tuple[Image, Any]],
     *,
+    simulated: bool = False,
     denoiser: Callable[..., Any] | None = None,
     sampler: Any = None,
+    operator: Operator | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Recipe]:
     """Return the recipe with the factor that makes its intervals hold, and what that rests on.
@@ -30,11 +39,13 @@ def widened(
     Parameters
     ----------
     recipe : Recipe
-        Of method "sample" or "spread"; its ``level`` is the one that shall hold.
+        Of method "sample", "spread" or "restore"; its ``level`` is the one that shall hold.
     pairs : sequence of (Image, ndarray)
         Calibration images, each with its truth in the same units: for example one exposure and
         the mean of many. See :func:`napari_credible.calibration.widening` for how many.
-    denoiser, sampler : optional
+    simulated : bool
+        Whether the images were made of their truths: the guarantee says so.
+    denoiser, sampler, operator : optional
         The caller's own: see :func:`napari_credible.run.steps`.
     stop : callable, optional
         Asked often; where it returns True, ``Stopped`` is raised.
@@ -48,18 +59,30 @@ def widened(
     plain = recipe.replace(widen=1.0, guarantee="", keep="draws")
     found = []
     for number, (image, truth) in enumerate(pairs):
-        if image.shape != np.shape(truth):
+        wanted = _shape(plain, image, operator)
+        if wanted != np.shape(truth):
             raise ValueError(
                 f"{image.name or f'image {number}'} has shape {image.shape} and its truth "
-                f"{np.shape(truth)}; give both of the same pixels"
+                f"{np.shape(truth)}; give a truth of {wanted} pixels"
             )
-        going = steps(plain, image, denoiser=denoiser, sampler=sampler, stop=stop)
+        going = steps(
+            plain, image, denoiser=denoiser, sampler=sampler, operator=operator, stop=stop
+        )
         posterior = yield from _posterior(going, number, len(pairs))
         if stop is not None and stop():
             raise Stopped
         found.append((posterior, np.asarray(truth, dtype=np.float64)))
     learned: Recipe = widening(found, recipe.level).on(recipe)
+    if simulated:
+        learned = learned.replace(guarantee=f"{learned.guarantee}{_SIMULATED}")
     return learned
+
+
+def _shape(recipe: Recipe, image: Image, operator: Operator | None) -> tuple[int, ...]:
+    """Return the shape of what the recipe finds."""
+    if recipe.method != "restore":
+        return image.shape
+    return geometry.frame(operator or named_operator(recipe), image).shape
 
 
 def _posterior(going: Any, number: int, count: int) -> Generator[Progress, None, Any]:
@@ -70,6 +93,42 @@ def _posterior(going: Any, number: int, count: int) -> Generator[Progress, None,
             return end.value.posterior
         share = step.done / max(step.total, 1)
         yield Progress(int(100 * (number + share)), 100 * count, f"image {number + 1}")
+
+
+def made_of(recipe: Recipe, clean: Path) -> list[tuple[Image, Any]]:
+    """Return data made of the clean images of a folder, by a recipe's operator and noise.
+
+    Raises
+    ------
+    ValueError
+        Where the recipe names no noise.
+    """
+    return [simulated(recipe, read(path), seed) for seed, path in enumerate(files_of(clean))]
+
+
+def simulated(recipe: Recipe, truth: Image, seed: int = 0) -> tuple[Image, NDArray[np.float64]]:
+    """Return data as they would come from a clean image, and that image.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its noise; for "restore" also its operator.
+    truth : Image, one plane
+        In the units of the data, their offset included where the operator keeps constants.
+        "restore" takes three colours where the operator does.
+    seed : int
+        Of the noise.
+    """
+    model = recipe.noise
+    if model is None or isinstance(model, tuple):
+        raise ValueError("data are made with one noise model; name it in the recipe")
+    light = np.asarray(truth.array, dtype=np.float64)
+    rng = np.random.default_rng((recipe.seed, seed))
+    if recipe.method != "restore":
+        return truth.with_array(model.draw(light, rng)), light
+    operator = named_operator(recipe)
+    seen = light_behind(operator, getattr(model, "offset", 0.0), light)
+    return Image(model.draw(seen, rng), "YX", name=truth.name), light
 
 
 def paired(noisy: Path, truth: Path) -> list[tuple[Image, Any]]:

@@ -142,3 +142,39 @@ def test_results_widen_with_and_without_draws(result):
     assert maps.widen == 1.0
     with pytest.raises(ValueError, match="nothing was drawn"):
         dataclasses.replace(result, posterior=None).widened(1.5)
+
+
+def test_a_restored_image_is_tested_on_its_data(make_napari_viewer, qtbot):
+    """The data have other pixels than the draws: theirs is the residual, where they lie."""
+    x = np.mgrid[:96, :96][1]
+    operator = nc.operators.Downsample(2)
+    data = nc.Gaussian(4.0).draw(operator(100 + 20 * np.sin(x / 14)), 0)
+    result = nc.restore(
+        nc.Image(data, name="waves"), operator, nc.Gaussian(4.0), method="ddrm:4",
+        denoiser="unet_fast", n_draws=3,
+    )  # fmt: skip
+    viewer = make_napari_viewer(show=True)
+    widget = Inspector(viewer)
+    viewer.window.add_dock_widget(widget)
+    family = Family(result.posterior, result)
+    given = viewer.add_image(data, name="data", scale=(2, 2), translate=(3, 4))
+    family.roles["input"] = given
+    layer = viewer.add_image(result.posterior.mean, name=MEAN, translate=(2.5, 3.5))
+    family.join(layer, MEAN)
+    widget.families.refresh()
+    widget.tabs.setCurrentIndex(2)
+    viewer.layers.selection.active = layer
+    verdict = verdict_of(widget, qtbot)
+    checks = {check.name: check.value for check in verdict.checks}
+    assert abs(checks["mean of the residual"]) < 0.5
+    widget.believable.residual.click()
+    shown = viewer.layers[-1]
+    assert shown.data.shape == data.shape
+    np.testing.assert_array_equal(shown.data, verdict.residual)
+    for corner in ((0, 0), (7, 9)):
+        np.testing.assert_allclose(shown.data_to_world(corner), given.data_to_world(corner))
+    del family.roles["input"]
+    axes, matrix, units = widget.believable._placed.of_data()
+    assert (axes, len(units)) == ("YX", 2)
+    np.testing.assert_allclose(np.diag(matrix), [1, 1, 1])
+    widget.close()

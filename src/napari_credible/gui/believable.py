@@ -194,14 +194,13 @@ class Believable(Tab):
         """Add the residual map as a layer."""
         if self._placed is None or self.verdict is None:
             return
-        layer = self._placed.layer
-        labels = [axis.lower() for axis in self._placed.axes]
+        axes, matrix, units = self._placed.of_data()
         self.viewer.add_image(
             self.verdict.residual,
             name=f"{self._placed.family.result.source.name or 'image'} · residual",
-            affine=self._placed.matrix(),
-            axis_labels=labels,
-            units=[str(unit) for unit in layer.units[-len(labels) :]],
+            affine=matrix,
+            axis_labels=[axis.lower() for axis in axes],
+            units=[str(unit) for unit in units],
             colormap="PiYG",
             contrast_limits=(-_FARTHEST, _FARTHEST),
         )
@@ -241,7 +240,9 @@ class Believable(Tab):
 
 def _tested(result: Result, stop: Stop) -> Generator[Progress, None, Verdict]:
     """Put the uncertainty of a result to the test, with its intervals as they are now."""
-    return (yield from believe.believable(result.recipe, result.source, stop=stop))
+    image = result.source if result.data is None else result.data
+    going = believe.believable(result.recipe, image, operator=result.operator, stop=stop)
+    return (yield from going)
 
 
 def _widened(

@@ -66,17 +66,22 @@ class Placed:
 
     def matrix(self) -> Floats:
         """Return the affine matrix from pixels to the world, shape (d + 1, d + 1)."""
-        d, before = len(self.axes), self._before
-        start = np.zeros(d + before)
-        origin = np.asarray(self.layer.data_to_world(start), dtype=float)[before:]
-        matrix = np.eye(d + 1)
-        for axis in range(d):
-            step = start.copy()
-            step[before + axis] = 1
-            there = np.asarray(self.layer.data_to_world(step), dtype=float)[before:]
-            matrix[:d, axis] = there - origin
-        matrix[:d, d] = origin
-        return matrix
+        return matrix_of(self.layer, len(self.axes), self._before)
+
+    def of_data(self) -> tuple[str, Floats, tuple[Any, ...]]:
+        """Return the axes of the data, the matrix from their pixels to the world, and its units.
+
+        The data of a restored image have pixels of their own: those of the layer that they came
+        from, while that is there.
+        """
+        data, layer = self.family.result.data, self.family.roles.get("input")
+        if data is None:
+            return self.axes, self.matrix(), tuple(self.layer.units[-len(self.axes) :])
+        axes = data.axes.replace("S", "")
+        if layer is None or layer.ndim != len(axes):
+            scale = [s for s, axis in zip(data.scale, data.axes, strict=True) if axis != "S"]
+            return axes, np.diag([*scale, 1.0]), tuple(self.layer.units[-len(axes) :])
+        return axes, matrix_of(layer, len(axes)), tuple(layer.units)
 
     def flat(self) -> bool:
         """Return whether Y and X are the last axes, and turned by themselves alone."""
@@ -110,6 +115,20 @@ class Placed:
     def row_and_column(self, index: tuple[int, ...]) -> tuple[int, int]:
         """Return where an index lies in its plane."""
         return index[self.axes.index("Y")], index[self.axes.index("X")]
+
+
+def matrix_of(layer: Any, d: int, before: int = 0) -> Floats:
+    """Return the affine matrix to the world from the d axes of a layer behind ``before`` others."""
+    start = np.zeros(d + before)
+    origin = np.asarray(layer.data_to_world(start), dtype=float)[before:]
+    matrix = np.eye(d + 1)
+    for axis in range(d):
+        step = start.copy()
+        step[before + axis] = 1
+        there = np.asarray(layer.data_to_world(step), dtype=float)[before:]
+        matrix[:d, axis] = there - origin
+    matrix[:d, d] = origin
+    return matrix
 
 
 def placed(viewer: Any, family: Family | None) -> Placed | None:

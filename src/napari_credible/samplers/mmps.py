@@ -61,9 +61,9 @@ class Mmps(Checked):
     """
 
     kind: ClassVar[str] = "mmps"
-    products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 3
+    products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 8
     tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.01
-    trust: Annotated[float, Knob(0, 10, "level", "data are taken no sharper than")] = 0.2
+    trust: Annotated[float, Knob(0, 10, "level", "data are taken no sharper than")] = 0.25
     highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 2.0
     lowest: Annotated[float, Knob(0, 10, "noise", "level before the last four", above=True)] = 0.5
 
