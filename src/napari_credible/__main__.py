@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_credible.adapting import adapt, compare
+from napari_credible.adapting import adapt, compare, export
 from napari_credible.calibrating import calibrate, widen
 from napari_credible.io.files import ZARR, check_writable, write
 from napari_credible.io.image import Image
@@ -44,6 +44,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(adapt)
 app.command()(compare)
+app.command()(export)
 app.command()(calibrate)
 app.command()(widen)
 

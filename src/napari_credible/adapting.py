@@ -1,4 +1,4 @@
-"""``napari-credible adapt`` and ``compare``: files in, weights or a table out."""
+"""``napari-credible adapt``, ``compare`` and ``export``: files in, weights or a table out."""
 
 from __future__ import annotations
 
@@ -114,6 +114,24 @@ def adapt(
     if not quiet:
         print(adapted.card.adaptation["words"])
         print(f"wrote {output} and its card")
+
+
+def export(
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="A path, or a shipped name.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="PACKAGE", help=".zip.")],
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the noise, image units.")],
+    low: Annotated[float, typer.Option(help="Where most values of the images begin.")] = 0.0,
+    high: Annotated[float, typer.Option(help="Where they end.")] = 1.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace PACKAGE.")] = False,
+) -> None:
+    """Export a network, for one noise level, as a package of the BioImage Model Zoo."""
+    from napari_credible.denoise.bioimage import save_bioimage
+    from napari_credible.denoise.load import load_denoiser
+
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    save_bioimage(load_denoiser(weights), output, sigma, low, high)  # type: ignore[arg-type]
+    print(f"wrote {output}")
 
 
 def compare(
