@@ -118,6 +118,19 @@ def test_the_level_of_half_quadratic_splitting_falls_to_that_of_the_data():
     assert levels[-1] == pytest.approx(SIGMA, rel=0.01)
 
 
+def test_a_hole_is_filled_sooner_where_reds_level_falls():
+    """What nothing sees comes from its neighbours, from afar only at a high level."""
+    hole = np.ones((SIDE, SIDE), dtype=bool)
+    hole[2:-2, 2:-2] = False
+    known = exact(Mask(hole), 0.05)
+    wanted = end(Red(3000, level=1.0, tolerance=0.0), known.problem)
+    far = {
+        falling: off(end(Red(24, falling=falling, tolerance=0.0), known.problem), wanted)
+        for falling in (0, 12)
+    }
+    assert far[12] < 0.5 * far[0]
+
+
 def test_a_solver_tells_its_history_and_stops():
     problem = exact(SOFT, SIGMA).problem
     passed = [p for _, p in solve(Red(500, level=2.0, tolerance=1e-3), PRIOR, problem) if p]

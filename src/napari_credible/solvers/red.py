@@ -7,6 +7,10 @@ The second is the gradient of the first where D is locally homogeneous and its J
 it is what both forms bring to zero in any case. ``fixed`` solves
 (H'WH + lambda) x = H'W y + lambda D(x), ``descent`` goes 2 / (|H'WH| + lambda) down the gradient.
 
+What the data do not see comes from its neighbours, by a step of the denoiser's reach at a time, and
+hardly at all at a low level. So the level begins high and falls to sigma_d, which changes where
+the iteration begins and not where it ends.
+
 References
 ----------
 .. [1] Y. Romano, M. Elad, P. Milanfar, "The little engine that could: regularization by denoising
@@ -30,6 +34,9 @@ from napari_credible.solvers.protocol import (
     noise_in_image,
 )
 
+# Of the first level, in units of the range.
+_HIGHEST = 0.2
+
 
 def _forms() -> dict[str, str]:
     return {"fixed": "fixed point", "descent": "steepest descent"}
@@ -50,6 +57,9 @@ class Red(Checked):
         least a hundredth of the range).
     strength : float
         lambda sigma_d^2.
+    falling : int
+        Steps in which the level falls to sigma_d, from a fifth of the range; 0: it is sigma_d from
+        the first on.
     tolerance : float
         Ends where |x - the last x| is below this share of |x|.
     """
@@ -59,6 +69,7 @@ class Red(Checked):
     form: Annotated[str, Choice(_forms, "how the gradient is brought to zero")] = "fixed"
     level: Annotated[float, Knob(0, 1000, "noise", "of the denoiser", above=True)] = 1.0
     strength: Annotated[float, Knob(0, 1e6, "", "lambda sigma_d^2", above=True)] = 0.5
+    falling: Annotated[int, Knob(0, 100000, "", "steps in which the level falls")] = 12
     tolerance: Annotated[float, Knob(0, 1, "", "relative change at which it ends")] = 1e-4
 
     def start(self, problem: Problem) -> Iterate:
@@ -67,7 +78,7 @@ class Red(Checked):
 
     def step(self, now: Iterate, number: int, denoise: Denoise, problem: Problem) -> Iterate:
         """Denoise, and go on."""
-        sigma = self.level * noise_in_image(problem)
+        sigma = self.sigma(number, problem)
         weight = self.strength / sigma**2
         clean = denoise(now.x, sigma)
         if self.form == "fixed":
@@ -76,3 +87,10 @@ class Red(Checked):
             steep = problem.norm**2 * float(problem.weight.max()) + weight
             x = now.x - 2 / steep * (problem.gradient(now.x) + weight * (now.x - clean))
         return Iterate(x, clean, torch.zeros_like(x))
+
+    def sigma(self, number: int, problem: Problem) -> float:
+        """Return the denoiser's level at a step."""
+        last = self.level * noise_in_image(problem)
+        first = max(_HIGHEST * problem.span, last)
+        passed = min(number / self.falling, 1.0) if self.falling else 1.0
+        return float(first * (last / first) ** passed)
