@@ -154,6 +154,94 @@ def test_restorations_that_are_too_sure_are_caught():
     assert "more products of mmps" in found.sentence
 
 
+LARGE = (150, 170)
+
+
+@pytest.mark.parametrize(
+    ("operator", "size"),
+    [
+        (operators.Identity(), (64, 64)),
+        (operators.Downsample(2), (64, 64)),
+        (operators.Bayer("RGGB"), (64, 64)),
+        (operators.Mask(np.random.default_rng(0).random(LARGE) < 0.7), (64, 64)),
+        (SOFT, (64, 64)),
+        (operators.Radon(np.arange(LARGE[1]) * 1.0), LARGE),
+    ],
+    ids=repr,
+)
+def test_of_a_large_image_a_part_is_tested(operator, size):
+    """All of it only where the operator mixes all."""
+    part = next(of_data(nc.Image(np.zeros(LARGE)), [nc.Gaussian(1.0)], operator, 64))
+    assert part.plane.shape == size
+    assert part.operator.data_shape(part.operator.image_shape(size)) == size
+
+
+def test_a_method_that_needs_singular_values_is_tested_where_there_are_some():
+    data = nc.Image(np.zeros(LARGE)), [nc.Gaussian(1.0)], SOFT, 64
+    assert next(of_data(*data, spectral=True)).plane.shape == LARGE
+    assert next(of_data(*data)).plane.shape == (64, 64)
+
+
+@pytest.mark.parametrize("operator", [operators.Identity(), SOFT], ids=repr)
+def test_the_part_lies_where_something_is_seen(operator):
+    """A large hole on a bright ground has the largest contrast, and tells nothing."""
+    rng = np.random.default_rng(0)
+    data = 1000 + rng.standard_normal((300, 300))
+    data[40:60, 220:240] += 30
+    data[80:240, 20:190] = np.nan
+    part = next(of_data(nc.Image(data), [nc.Gaussian(1.0)], operator, 64))
+    assert part.unseen.mean() < 0.5
+    assert part.plane[~part.unseen].max() > 1025
+
+
+def test_data_in_units_of_their_noise_are_tested_as_they_were_restored():
+    std = np.random.default_rng(0).uniform(0.3, 0.8, (SIDE, SIDE))
+    white = operators.Whitened(SOFT, std)
+    shape = white.image_shape((SIDE, SIDE))
+    image = PRIOR.draw(shape, torch.Generator().manual_seed(0)).numpy()[0, 0]
+    data = nc.Gaussian(1.0).draw(white(image), 0)
+    data[3, 4] = np.nan
+    part = next(of_data(nc.Image(data), [nc.Gaussian(1.0)], white, 192))
+    assert part.unseen.sum() == 1
+    np.testing.assert_allclose(part.model.sigma, std)
+    found = whitened(part.model, part.plane, part.light(image))
+    np.testing.assert_allclose(found[~part.unseen], (data - white(image))[~part.unseen], atol=1e-4)
+
+
+@pytest.mark.parametrize("offset", [0.0, 2000.0])
+def test_the_offset_of_counts_is_no_light(offset):
+    """Also where H does not take a constant for a constant: dark outside."""
+    operator = operators.Blur.gaussian(1.5, "zero")
+    model = nc.PoissonGaussian(1.0, offset, 3.0)
+    light = 60 * np.exp(0.2 * clean())
+    counts = model.draw(operator(light) + offset, 0)
+    part = next(of_data(nc.Image(counts), [model], operator, 192))
+    np.testing.assert_allclose(part.light(light), operator(light) + offset, rtol=1e-5)
+    split = part.split(light[None], np.random.default_rng(0))
+    half = replace(part, model=split.model).light(light[None])
+    assert prediction_check([split.uniform(half)], split.words).passed
+
+
+def test_data_without_light_are_split_too():
+    model = nc.PoissonGaussian(1.93, 100.0)
+    seen = np.random.default_rng(1).random((SIDE, SIDE)) < 0.7
+    counts = model.draw(100 + 20 * light(), 0) + 0.3
+    part = next(of_data(nc.Image(counts), [model], operators.Mask(seen), 192))
+    split = part.split(np.where(seen, 100 + 20 * light(), 100.0)[None], np.random.default_rng(0))
+    assert np.isfinite(split.first).all()
+
+
+def test_holes_do_not_make_the_data_dark():
+    """Three photoelectrons a pixel, seven in ten not seen: enough of the others is."""
+    rng = np.random.default_rng(0)
+    truth = np.full((SIDE, SIDE), 3.0)
+    counts = COUNTER.draw(truth, rng)
+    judged = np.where(rng.random(counts.shape) < 0.7, np.nan, truth)
+    checks = residual_checks(COUNTER, counts, np.repeat(judged[None], 4, 0), rng)
+    assert len(checks) == 6
+    assert all(check.passed for check in checks), checks
+
+
 def test_photons_behind_an_operator_are_dealt():
     """The light is H of the draws above their offset, and half of it for half of the photons."""
     model = nc.PoissonGaussian(2.0, 100.0)
@@ -169,7 +257,7 @@ def test_photons_behind_an_operator_are_dealt():
     read = nc.PoissonGaussian(2.0, 100.0, 3.0)
     part = next(of_data(nc.Image(read.draw(part.light(light), 0)), [read], operator, 192))
     split = part.split(light[None], np.random.default_rng(0))
-    half = replace(part, model=split.model).light(light[None])
+    half = replace(part, model=split.model).light(light[None] - 100)  # the halves have no offset
     assert prediction_check([split.uniform(half)], split.words).passed
 
 

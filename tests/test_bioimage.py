@@ -14,6 +14,7 @@ from bioimageio.spec.model.v0_5 import ModelDescr
 import napari_credible as nc
 from napari_credible.__main__ import main
 from napari_credible.denoise.bioimage import save_bioimage
+from napari_credible.denoise.learned import AtItsRange
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 SIGMA, LOW, HIGH = 20.0, 100.0, 350.0
@@ -78,6 +79,20 @@ def test_from_the_command_line_and_never_half_written(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["m.zip"]
     with zipfile.ZipFile(out) as package:
         assert json.dumps("BSD-3-Clause")[1:-1] in package.read("rdf.yaml").decode()
+
+
+def test_an_adapted_network_is_packed_and_a_learned_curve_refused(tmp_path):
+    noisy = 100 + 20 * np.random.default_rng(0).random((64, 64))
+    for mode in ("internal", "stabiliser"):
+        found = nc.adapt(
+            noisy, nc.Gaussian(5.0), denoiser="unet_fast", mode={"kind": mode, "steps": 2}
+        )  # fmt: skip
+        if isinstance(found, AtItsRange):
+            with pytest.raises(ValueError, match="learned a curve"):
+                save_bioimage(found, tmp_path / f"{mode}.zip", 5.0, 100, 120)
+        else:
+            save_bioimage(found, tmp_path / f"{mode}.zip", 5.0, 100, 120)
+    assert [path.name for path in tmp_path.glob("*.zip")] == ["internal.zip"]
 
 
 def test_weights_of_no_stated_licence_are_packed_without_one(tmp_path):

@@ -8,10 +8,11 @@ from scipy.stats import norm
 
 from napari_credible.__main__ import main
 from napari_credible.calibration import reliability, widening
+from napari_credible.geometry import frame
 from napari_credible.io.image import Image
 from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
-from napari_credible.operators import Downsample
+from napari_credible.operators import Blur, Downsample
 from napari_credible.pooling import blocked
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
@@ -259,6 +260,37 @@ def test_learned_on_data_that_are_made_of_clean_images(tmp_path, capsys):
     assert "made by the recipe's own operator" in found.guarantee
     assert learn(str(tmp_path / "images")) == 2
     assert "--clean FOLDER alone" in capsys.readouterr().err
+
+
+def test_data_are_made_with_the_psf_of_the_images_pixels():
+    """A PSF of finer pixels is resampled to those of the clean image, whose size the data keep."""
+    psf = Blur.gaussian(2.0).psf
+    fine = Blur(psf, "valid", pixel=(0.05, 0.05), unit="micrometer")
+    clean = Image(
+        gaussian_filter(np.random.default_rng(0).standard_normal((50, 50)), 2), "YX",
+        scale=(0.1, 0.1), axis_units=("micrometer",) * 2,
+    )  # fmt: skip
+    recipe = Recipe.of(method="restore", operator=fine, noise=Gaussian(1e-9))
+    data, truth = simulated(recipe, clean)
+    own = fine.for_pixels((0.1, 0.1), "micrometer")
+    assert own.psf.shape < psf.shape
+    np.testing.assert_allclose(data.array, own(truth), atol=1e-6)
+    assert data.scale == (0.1, 0.1)
+    assert frame(own, data).shape == truth.shape
+
+
+def test_colours_and_odd_sides_are_taken_and_stacks_refused():
+    rng = np.random.default_rng(0)
+    noise = Gaussian(1.0)
+    bayer = Recipe.of(method="restore", operator="bayer:RGGB", noise=noise)
+    data, truth = simulated(bayer, Image(rng.random((32, 48, 4)), "YXS"))
+    assert (data.shape, truth.shape) == ((32, 48), (3, 32, 48))
+    finer = Recipe.of(method="restore", operator="downsample:2", noise=noise)
+    data, truth = simulated(finer, Image(rng.random((31, 48)), "YX", scale=(1.0, 0.5)))
+    assert (data.shape, truth.shape, data.scale) == ((15, 24), (30, 48), (2.0, 1.0))
+    for image in (Image(rng.random((5, 32, 48)), "ZYX"), Image(rng.random((32, 48, 3)), "YXS")):
+        with pytest.raises(ValueError, match="takes one plane"):
+            simulated(finer, image)
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0])

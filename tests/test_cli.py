@@ -146,3 +146,8 @@ def test_calibrate_prints_table_checks_and_verdict(noisy, tmp_path, capsys):
     assert "Not believable as it is" in said
     assert said.splitlines()[0].split() == ["interval", "holds", "error"]
     assert np.isfinite(nc.read(out).array).any()
+
+
+def test_calibrate_restores_only_with_an_operator(noisy, capsys):
+    assert called("calibrate", noisy, "--method", "ddrm") == 2
+    assert "say with --operator" in capsys.readouterr().err

@@ -36,7 +36,7 @@ from napari_credible.posed import measured
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.restorers import draws as drawing
 from napari_credible.run import channels_of, steps
-from napari_credible.samplers import Kadkhodaie
+from napari_credible.samplers import Ddrm, Kadkhodaie, Snips
 from napari_credible.stopping import Stopped, stoppable
 
 __all__ = ["Check", "Verdict", "believable"]
@@ -108,7 +108,8 @@ def believable(
         The caller's own: see :func:`napari_credible.run.steps`.
     side : int, pixels
         Of the region, the most structured one of the plane; the whole plane if that is smaller,
-        or if the operator mixes all of it (projections, measurements).
+        or if the operator mixes all of it (projections, measurements), or the method needs
+        singular values that a part lacks (``ddrm`` and ``snips`` behind a blur).
     stop : callable, optional
         Asked often; where it returns True, ``Stopped`` is raised.
 
@@ -136,7 +137,7 @@ def believable(
         _check_draws(sampler)
     yield Progress(0, 1, "measuring the noise")
     with stoppable(stop):
-        parts = _parts(recipe, image, operator, side)
+        parts = _parts(recipe, image, operator, sampler, side)
     runner = _Runner(recipe, denoiser, sampler, stop, (2 + _REPEATS) * len(parts))
     tests = []
     for number, part in enumerate(parts):
@@ -157,13 +158,16 @@ def _check_draws(method: Any) -> None:
         )
 
 
-def _parts(recipe: Recipe, image: Image, operator: Operator | None, side: int) -> list[Examined]:
+def _parts(
+    recipe: Recipe, image: Image, operator: Operator | None, method: Any, side: int
+) -> list[Examined]:
     """Return what is tested of each channel."""
     if recipe.method != "restore":
         return list(of_channels(image, channels_of(recipe, image), side))
     operator = operator or named_operator(recipe)
     operator = geometry.fitted(operator, image, operator.coarser)
-    return list(of_data(image, measured(recipe, image, operator), operator, side))
+    spectral = isinstance(method, (Ddrm, Snips))
+    return list(of_data(image, measured(recipe, image, operator), operator, side, spectral))
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,9 @@ def calibrate(
     operator: Annotated[
         str, typer.Option(help="How IN came from an image, to test what restore says of it.")
     ] = "",
-    method: Annotated[str, typer.Option(help="That restores, with --operator.")] = "mmps",
+    method: Annotated[
+        str, typer.Option(help="That restores, with --operator; mmps where not given.")
+    ] = "",
     axes: Axes = "",
     hdu: Hdu = "",
     overwrite: Overwrite = False,
@@ -44,8 +46,10 @@ def calibrate(
     """Test on IN itself whether its uncertainty is believable; exit code 1 where it is not."""
     from napari_credible.believe import believable
 
+    if method and not operator:
+        raise ValueError(f"--method {method} restores; say with --operator what the instrument did")
     if operator:
-        recipe = recipe.replace(method="restore", operator=operator, solver=method)
+        recipe = recipe.replace(method="restore", operator=operator, solver=method or "mmps")
     if output is not None:
         free(output, source, overwrite)
     image = opened(source, axes, hdu)

@@ -88,10 +88,13 @@ def bright_enough(model: Model, counts: Floats) -> NDArray[np.bool_]:
 
 
 def smoothed(counts: Floats) -> Floats:
-    """Return the counts averaged around each pixel."""
+    """Return the counts averaged around each pixel, over those that are finite."""
     from scipy.ndimage import gaussian_filter
 
-    return np.asarray(gaussian_filter(np.nan_to_num(counts), _AROUND))
+    known = np.isfinite(counts)
+    share = gaussian_filter(known.astype(np.float64), _AROUND)
+    total = gaussian_filter(np.where(known, counts, 0.0), _AROUND)
+    return np.asarray(total / np.maximum(share, 1e-9))
 
 
 def residual_checks(
@@ -118,9 +121,10 @@ def residual_checks(
     chosen = draws[:_RESIDUALS]
     known = np.asarray(np.isfinite(chosen).all(0))
     light = np.where(known, chosen, np.nanmean(chosen))
+    counts = np.where(known, counts, np.nan)
     found, ideal = [], []
     for each in light:
-        noisy = model.draw(each, rng)
+        noisy = np.where(known, model.draw(each, rng), np.nan)
         found.append(_statistics(model, counts, each, known))
         ideal.append(_statistics(model, noisy, each, known))
     pixels = int((known & bright_enough(model, counts)).sum())

@@ -20,13 +20,16 @@ from napari_credible.cropping import cropped
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian
 from napari_credible.operators import Operator
-from napari_credible.posed import usable
+from napari_credible.posed import as_measured, usable
 
 Floats = NDArray[np.floating[Any]]
 Window = tuple[slice, slice]
 
-# Pixels over which an image is smoothed to find where something is to be seen.
-_SEEN = 2.0
+# Pixels over which an image is smoothed to find where something is to be seen, and the share of
+# its data that must be seen there.
+_SEEN, _SEEN_SHARE = 2.0, 0.5
+# Photoelectrons below which counts have no spread of their own.
+_LEAST = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +83,9 @@ class Examined:
         dealt = found.model == self.model
         if self.operator is None or dealt or isinstance(self.model, Gaussian):
             return found
-        variance = self.model.variance(self.light(draws).mean(0))
-        return halved(Gaussian(np.sqrt(variance)), plane, rng)
+        light = np.maximum(self.light(draws).mean(0), self.model.least(_LEAST))
+        gaussian = Gaussian(np.sqrt(self.model.variance(light)))
+        return halved(gaussian, plane - self.model.offset, rng)
 
 
 def of_channels(image: Image, channels: Sequence[Channel], side: int) -> Iterator[Examined]:
@@ -94,32 +98,71 @@ def of_channels(image: Image, channels: Sequence[Channel], side: int) -> Iterato
 
 
 def of_data(
-    image: Image, models: Sequence[Model], operator: Operator, side: int
+    image: Image, models: Sequence[Model], operator: Operator, side: int, spectral: bool = False
 ) -> Iterator[Examined]:
     """Yield the part of each channel of data behind H; all data where H allows no part.
+
+    Parameters
+    ----------
+    image : Image
+        The data.
+    models : sequence of NoiseModel
+        Of each channel.
+    operator : Operator
+        H, for the data's pixels.
+    side : int, pixels
+        Of the part.
+    spectral : bool
+        Whether the method needs singular values, which a part may lack.
 
     Raises
     ------
     ValueError
         Where no datum counts.
     """
-    for number, model in enumerate(models):
+    for number, stated in enumerate(models):
         plane, place = _middle(image, number)
-        seen, flag = usable(operator, plane)
-        all_of_it = (slice(0, plane.shape[0]), slice(0, plane.shape[1]))
+        own, model = operator, stated
+        if not spectral:
+            own, plane, found = as_measured(operator, plane, stated)
+            model = found or stated
+        own, flag = usable(own, plane)
+        unseen = ~own.observed(plane.shape) | (flag > 0)
+        window, part = _part(own, np.where(unseen, np.nan, plane), model, side, spectral)
+        unseen, model = unseen[window], _within(model, window)
+        data = np.where(unseen, getattr(model, "offset", 0.0), plane[window])
+        yield Examined(data, (*place, *window), model, (), part, unseen)
 
-        def possible(window: Window, seen: Operator = seen, shape: Any = plane.shape) -> bool:
-            return cropped(seen, window, shape) is not None
 
-        window, part = all_of_it, seen
-        if min(plane.shape) > side:
-            window = _region(model.stabilise(np.nan_to_num(plane)), side, possible)
-            part = cropped(seen, window, plane.shape) or seen
-            window = all_of_it if part is seen else window
-        unseen = ~seen.observed(plane.shape)[window] | (flag[window] > 0)
-        own = _within(model, window)
-        data = np.where(unseen, getattr(own, "offset", 0.0), plane[window])
-        yield Examined(data, (*place, *window), own, (), part, np.asarray(unseen))
+def _part(
+    operator: Operator, plane: NDArray[np.float64], model: Model, side: int, spectral: bool
+) -> tuple[Window, Operator]:
+    """Return the window of a plane, NaN where unseen, that is tested, and its H."""
+    whole = (slice(0, plane.shape[0]), slice(0, plane.shape[1])), operator
+    if max(plane.shape) <= side:
+        return whole
+
+    def possible(window: Window) -> bool:
+        seen = float(np.isfinite(plane[window]).mean()) >= _SEEN_SHARE
+        return seen and _usable(operator, window, plane.shape, spectral) is not None
+
+    seen = np.isfinite(plane)
+    window = _region(model.stabilise(np.where(seen, plane, np.median(plane[seen]))), side, possible)
+    part = _usable(operator, window, plane.shape, spectral) if possible(window) else None
+    return whole if part is None else (window, part)
+
+
+def _usable(
+    operator: Operator, window: Window, shape: tuple[int, ...], spectral: bool
+) -> Operator | None:
+    """Return H of a window of the data, if the method can work with that."""
+    import torch
+
+    part = cropped(operator, window, shape)
+    if part is None or not spectral:
+        return part
+    sides = tuple(side.stop - side.start for side in window)
+    return part if part.factors(part.image_shape(sides), torch.zeros(())) is not None else None
 
 
 def _middle(image: Image, number: int) -> tuple[NDArray[np.float64], tuple[int, ...]]:

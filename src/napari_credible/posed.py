@@ -89,7 +89,7 @@ def posed(
         Whether the method needs one noise level and singular values.
     """
     if not spectral:
-        operator, plane, model = _as_measured(operator, plane, model)
+        operator, plane, model = as_measured(operator, plane, model)
     operator, flag = usable(operator, plane)
     counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
     offset = getattr(model, "offset", 0.0)
@@ -119,7 +119,7 @@ def posed(
     return Posed(problem(variance), denoise, back, lowest, flag)
 
 
-def _as_measured(
+def as_measured(
     operator: Operator, plane: NDArray[np.float64], model: Model | None
 ) -> tuple[Operator, NDArray[np.float64], Model | None]:
     """Return H, data and noise as before each datum was divided by its noise.

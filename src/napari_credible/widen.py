@@ -82,7 +82,8 @@ def _shape(recipe: Recipe, image: Image, operator: Operator | None) -> tuple[int
     """Return the shape of what the recipe finds."""
     if recipe.method != "restore":
         return image.shape
-    return geometry.frame(operator or named_operator(recipe), image).shape
+    operator = operator or named_operator(recipe)
+    return geometry.frame(geometry.fitted(operator, image, operator.coarser), image).shape
 
 
 def _posterior(going: Any, number: int, count: int) -> Generator[Progress, None, Any]:
@@ -103,7 +104,13 @@ def made_of(recipe: Recipe, clean: Path) -> list[tuple[Image, Any]]:
     ValueError
         Where the recipe names no noise.
     """
-    return [simulated(recipe, read(path), seed) for seed, path in enumerate(files_of(clean))]
+    found = []
+    for seed, path in enumerate(files_of(clean)):
+        try:
+            found.append(simulated(recipe, read(path), seed))
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
+    return found
 
 
 def simulated(recipe: Recipe, truth: Image, seed: int = 0) -> tuple[Image, NDArray[np.float64]]:
@@ -113,22 +120,45 @@ def simulated(recipe: Recipe, truth: Image, seed: int = 0) -> tuple[Image, NDArr
     ----------
     recipe : Recipe
         Its noise; for "restore" also its operator.
-    truth : Image, one plane
-        In the units of the data, their offset included where the operator keeps constants.
-        "restore" takes three colours where the operator does.
+    truth : Image
+        In the units of the data, their offset included where the operator keeps constants. For
+        "restore" one plane, or three colours where the operator takes these; rows and columns
+        that fill no pixel of the data are left out.
     seed : int
         Of the noise.
     """
     model = recipe.noise
     if model is None or isinstance(model, tuple):
         raise ValueError("data are made with one noise model; name it in the recipe")
-    light = np.asarray(truth.array, dtype=np.float64)
     rng = np.random.default_rng((recipe.seed, seed))
     if recipe.method != "restore":
+        light = np.asarray(truth.array, dtype=np.float64)
         return truth.with_array(model.draw(light, rng)), light
     operator = named_operator(recipe)
+    light = _image_of(truth, operator)
+    operator = geometry.fitted(operator, truth)
     seen = light_behind(operator, getattr(model, "offset", 0.0), light)
-    return Image(model.draw(seen, rng), "YX", name=truth.name), light
+    return _data_of(truth, operator, model.draw(seen, rng)), light
+
+
+def _image_of(truth: Image, operator: Operator) -> NDArray[np.float64]:
+    """Return the light of a clean image as an operator takes it."""
+    light = np.asarray(truth.opaque().ordered(), dtype=np.float64)
+    if light.ndim != operator.image_ndim:
+        wanted = "three colours" if operator.image_ndim == 3 else "one plane"
+        raise ValueError(f"an image {truth.axes} of shape {truth.shape}; {operator} takes {wanted}")
+    rows, columns = (n - n % operator.coarser for n in light.shape[-2:])
+    return light[..., :rows, :columns]
+
+
+def _data_of(truth: Image, operator: Operator, counts: NDArray[np.float64]) -> Image:
+    """Return data as an image with the pixels that it would have."""
+    if not geometry.pictured(operator):
+        return Image(counts, "YX", name=truth.name)
+    places = [truth.axes.index(axis) for axis in "YX"]
+    scale = tuple(operator.coarser * truth.scale[place] for place in places)
+    units = tuple(truth.axis_units[place] for place in places)
+    return Image(counts, "YX", scale=scale, axis_units=units, name=truth.name)
 
 
 def paired(noisy: Path, truth: Path) -> list[tuple[Image, Any]]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_credible.denoise.learned import Learned
+from napari_credible.denoise.learned import AtItsRange, Learned
 
 # Sides of the image that the package is tested with, and of another that it must denoise as well.
 _SIDE, _OTHER = 128, 192
@@ -105,6 +105,11 @@ def _check(denoiser: Learned, path: Path, sigma: float) -> None:
         ) from None
     if not isinstance(denoiser, Learned):
         raise ValueError(f"{denoiser!r} has no weights to be exported; give a network")
+    if isinstance(denoiser, AtItsRange):
+        raise ValueError(
+            f"{denoiser.card.name} has learned a curve for the intensities of one image, which a "
+            "package cannot say; export the network without it"
+        )
     if path.suffix != ".zip" or not path.parent.is_dir():
         raise ValueError(
             f"{path} is no place for a package; give a name that ends in .zip, in a folder that is "

@@ -32,8 +32,9 @@ FALL, WEIGHTS = 0.7, (0.362, 0.2378)
 # The last four levels, as shares of the one before them, and their weights.
 LAST = (0.6622, 0.3916, 0.21, 0.1163)
 LAST_WEIGHTS = ((0.5165, 0.3908), (0.5501, 0.3202), (0.741, 0.5649), (0.255, 0.6765))
-# The noise in units of the range, for a guess of the evaluations.
-_USUAL = 0.05
+# For a guess of the evaluations: the noise in units of the range, and the products after which
+# conjugate gradients have mostly stopped.
+_USUAL, _SPENT = 0.05, 5
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Mmps(Checked):
     def evaluations(self) -> int:
         """About, at a noise of a twentieth of the range."""
         falls = math.ceil(math.log(self.highest / (self.lowest * _USUAL)) / -math.log(FALL))
-        return (falls + 2 + len(LAST)) * (2 + 2 * self.products)
+        return (falls + 2 + len(LAST)) * (2 + 2 * min(self.products, _SPENT))
 
     def levels(self, problem: Problem) -> list[float]:
         """Return the noise levels, falling, image units."""
