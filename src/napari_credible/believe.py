@@ -44,8 +44,9 @@ __all__ = ["Check", "Verdict", "believable"]
 Steps = Generator[Progress, None, Any]
 Floats = NDArray[np.floating[Any]]
 
-# Of the region that is tested: large enough that coverage is known to a percent or two.
-_SIDE = 192
+# Of the region that is tested: large enough that coverage is known to a percent or two. A restored
+# draw takes ten times as long as another.
+_SIDE, _RESTORED = 192, 128
 # Draws that each serve as a truth.
 _REPEATS = 2
 # Side of the squares whose means are asked for, and how many a side there must be.
@@ -92,7 +93,7 @@ def believable(
     denoiser: Callable[..., Any] | None = None,
     sampler: Any = None,
     operator: Operator | None = None,
-    side: int = _SIDE,
+    side: int | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, Verdict]:
     """Test the uncertainty that a recipe states of an image, without knowing the truth.
@@ -106,8 +107,9 @@ def believable(
         The data. Of a stack the middle plane is tested.
     denoiser, sampler, operator : optional
         The caller's own: see :func:`napari_credible.run.steps`.
-    side : int, pixels
-        Of the region, the most structured one of the plane; the whole plane if that is smaller,
+    side : int, optional, pixels
+        Of the region, the most structured one of the plane; 192, or 128 where it is restored. The
+        whole plane if that is smaller,
         or if the operator mixes all of it (projections, measurements), or the method needs
         singular values that a part lacks (``ddrm`` and ``snips`` behind a blur).
     stop : callable, optional
@@ -135,6 +137,7 @@ def believable(
     if recipe.method == "restore":
         sampler = sampler or named_sampler(recipe)
         _check_draws(sampler)
+    side = side or (_RESTORED if recipe.method == "restore" else _SIDE)
     yield Progress(0, 1, "measuring the noise")
     with stoppable(stop):
         parts = _parts(recipe, image, operator, sampler, side)
