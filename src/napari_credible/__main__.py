@@ -41,81 +41,43 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-app.command()(train)
-app.command()(adapt)
-app.command()(compare)
-app.command()(export)
-app.command()(calibrate)
-app.command()(widen)
-
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help=".tif, .fits, .ome.zarr.")]
 
-
-@app.command()
-@with_recipe("denoise")
-def denoise(
-    source: In,
-    output: Out,
-    recipe: Recipe,
-    axes: Axes = "",
-    hdu: Hdu = "",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Denoise IN and write the estimate, its flags and its recipe to OUT."""
-    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
-
-
-@app.command()
-@with_recipe("sample")
-def sample(
-    source: In,
-    output: Out,
-    recipe: Recipe,
-    axes: Axes = "",
-    hdu: Hdu = "",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Draw from the posterior of IN; write its mean, std, interval and exceedance to OUT.
+# What runs a recipe of each method on a file: they differ in the options that the method reads.
+_METHODS = {
+    "denoise": "Denoise IN and write the estimate, its flags and its recipe to OUT.",
+    "sample": """Draw from the posterior of IN; write its mean, std, interval and exceedance to OUT.
 
     Ctrl-C ends it early: the maps of the draws so far are written.
-    """
-    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
-
-
-@app.command()
-@with_recipe("spread")
-def spread(
-    source: In,
-    output: Out,
-    recipe: Recipe,
-    axes: Axes = "",
-    hdu: Hdu = "",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Map how sure each pixel of IN is without drawing: mean, std, interval and exceedance."""
-    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
-
-
-@app.command()
-@with_recipe("restore")
-def restore(
-    source: In,
-    output: Out,
-    recipe: Recipe,
-    axes: Axes = "",
-    hdu: Hdu = "",
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
-    """Restore the image behind IN, which an instrument blurred, masked, binned or projected.
+    """,
+    "spread": "Map how sure each pixel of IN is without drawing: mean, std, interval, exceedance.",
+    "restore": """Restore the image behind IN, which an instrument blurred, masked or projected.
 
     Writes it with its std and interval to OUT, where the method draws (--method mmps, snips,
     ddrm, ks), or alone (pnp, red).
-    """
-    _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+    """,
+}
+
+
+def _offer(method: str, about: str) -> None:
+    def command(
+        source: In,
+        output: Out,
+        recipe: Recipe,
+        axes: Axes = "",
+        hdu: Hdu = "",
+        overwrite: Overwrite = False,
+        quiet: Quiet = False,
+    ) -> None:
+        _carry_out(recipe, source, output, axes, hdu, overwrite, quiet)
+
+    app.command(method, help=about)(with_recipe(method)(command))
+
+
+for _method, _about in _METHODS.items():
+    _offer(_method, _about)
+for _command in (calibrate, widen, compare, adapt, export, train):
+    app.command()(_command)
 
 
 @app.command()
