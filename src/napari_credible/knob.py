@@ -102,9 +102,14 @@ class Checked:
     """A dataclass whose declared parameters are checked when it is made."""
 
     def __post_init__(self) -> None:
-        """Raise a ``ValueError`` of one sentence where a parameter is outside its range."""
+        """Raise a ``ValueError`` of one sentence where a parameter is outside its range.
+
+        None is allowed where it is the default.
+        """
         for name, declared in knobs(type(self)).items():
-            declared.check(name, getattr(self, name))
+            value = getattr(self, name)
+            if value is not None or getattr(type(self), name, ...) is not None:
+                declared.check(name, value)
 
 
 def knobs(kind: type, method: str = "") -> dict[str, Knob | Choice]:

@@ -32,6 +32,9 @@ FALL, WEIGHTS = 0.7, (0.362, 0.2378)
 # The last four levels, as shares of the one before them, and their weights.
 LAST = (0.6622, 0.3916, 0.21, 0.1163)
 LAST_WEIGHTS = ((0.5165, 0.3908), (0.5501, 0.3202), (0.741, 0.5649), (0.255, 0.6765))
+# Products and trust where each datum is one coordinate of an orthonormal basis of the image, and
+# elsewhere: there conjugate gradients need more of them. Chosen on squares of training images.
+APART, MIXED = (3, 0.2), (8, 0.25)
 # For a guess of the evaluations: the noise in units of the range, and the products after which
 # conjugate gradients have mostly stopped.
 _USUAL, _SPENT = 0.05, 5
@@ -43,13 +46,16 @@ class Mmps(Checked):
 
     Parameters
     ----------
-    products : int
-        With D's Jacobian, at most, for each evaluation of D_y.
+    products : int, optional
+        With D's Jacobian, at most, for each evaluation of D_y. None: 3 where each datum is one
+        coordinate of an orthonormal basis (masks, larger pixels, Bayer, compressed sensing), so
+        that their system is solved soon; 8 elsewhere (blurs, projections).
     tolerance : float
         Of the conjugate gradients that make them.
-    trust : float
+    trust : float, optional
         The data are taken no sharper than this share of the state's level, where D is no
         posterior mean: where its Jacobian is not symmetric, or torch cannot pass back through it.
+        None: 0.2 and 0.25 in these cases.
     highest : float
         The first noise level, in units of the image's range.
     lowest : float
@@ -62,9 +68,11 @@ class Mmps(Checked):
     """
 
     kind: ClassVar[str] = "mmps"
-    products: Annotated[int, Knob(1, 10000, "", "Jacobian products at each level, at most")] = 8
+    products: Annotated[
+        int | None, Knob(1, 10000, "", "Jacobian products at each level, at most")
+    ] = None
     tolerance: Annotated[float, Knob(0, 1, "", "of the conjugate gradients", above=True)] = 0.01
-    trust: Annotated[float, Knob(0, 10, "level", "data are taken no sharper than")] = 0.25
+    trust: Annotated[float | None, Knob(0, 10, "level", "data are taken no sharper than")] = None
     highest: Annotated[float, Knob(0, 1e6, "range", "first noise level", above=True)] = 2.0
     lowest: Annotated[float, Knob(0, 10, "noise", "level before the last four", above=True)] = 0.5
 
@@ -72,7 +80,7 @@ class Mmps(Checked):
     def evaluations(self) -> int:
         """About, at a noise of a twentieth of the range."""
         falls = math.ceil(math.log(self.highest / (self.lowest * _USUAL)) / -math.log(FALL))
-        return (falls + 2 + len(LAST)) * (2 + 2 * min(self.products, _SPENT))
+        return (falls + 2 + len(LAST)) * (2 + 2 * min(self.products or _SPENT, _SPENT))
 
     def levels(self, problem: Problem) -> list[float]:
         """Return the noise levels, falling, image units."""
@@ -105,4 +113,12 @@ class Mmps(Checked):
 
     def given(self, denoise: Denoise, problem: Problem) -> Conditional:
         """Return the denoiser that knows the data."""
-        return Conditional(denoise, problem, self.products, self.tolerance, self.trust)
+        apart = problem.factors is not None and problem.factors.pixelwise
+        products, trust = APART if apart else MIXED
+        return Conditional(
+            denoise,
+            problem,
+            products if self.products is None else self.products,
+            self.tolerance,
+            trust if self.trust is None else self.trust,
+        )
