@@ -4,7 +4,7 @@ One raw exposure of each field of the Fluorescence Microscopy Denoising set, its
 the average of 50 exposures is the truth. PSNR has peak 255. The noise is measured on the square
 itself. "curve" is told a Gaussian noise of the measured mean level and must learn the rest; "n2n"
 is given a second exposure, where there is one. "CAREamics N2V" runs where careamics is installed,
-with its own numbers but for ``--steps``, of which a tenth is an epoch.
+with its own numbers, in batches of one crop, so that the few crops of a square make many steps.
 Where ``--json`` exists, what is in it is not run again.
 """
 
@@ -34,7 +34,7 @@ def square(path: Path, side: int) -> np.ndarray:
     return array[top : top + side, left : left + side]
 
 
-def careamics(noisy: np.ndarray, steps: int) -> np.ndarray:
+def careamics(noisy: np.ndarray, epochs: int) -> np.ndarray:
     """Return what CAREamics' Noise2Void, trained on the square itself, makes of it."""
     import logging
     from tempfile import TemporaryDirectory
@@ -44,8 +44,8 @@ def careamics(noisy: np.ndarray, steps: int) -> np.ndarray:
 
     logging.disable(logging.INFO)
     config = create_n2v_config(
-        "pairs", data_type="array", axes="YX", patch_size=[64, 64], batch_size=8,
-        num_epochs=10, num_steps=steps // 10,
+        "pairs", data_type="array", axes="YX", patch_size=[64, 64], batch_size=1,
+        num_epochs=epochs, n_val_patches=2,
     )  # fmt: skip
     with TemporaryDirectory() as folder:
         model = CAREamist(config, work_dir=folder, enable_progress_bar=False)
@@ -59,7 +59,7 @@ def estimated(
 ) -> np.ndarray:
     """Return what a method makes of a noisy square, and of a second one of the same field."""
     if method == CAREAMICS:
-        return careamics(noisy, asked.steps)
+        return careamics(noisy, asked.epochs)
     noise = nc.estimate_noise(noisy)
     if method in ("curve", "no curve"):
         noise = nc.Gaussian(float(np.sqrt(noise.variance(noisy).mean())))
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+",
                         default=["as it is", "unet", "no curve", "curve", *MODES])  # fmt: skip
     parser.add_argument("--denoiser", default="unet")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     methods = asked.methods
