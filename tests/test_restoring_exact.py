@@ -31,6 +31,7 @@ from napari_credible.samplers import (
     walk_given,
 )
 from napari_credible.samplers.conditional import Conditional
+from napari_credible.samplers.mmps import APART, MIXED
 
 DRAWS = 200
 # Conjugate gradients to the end: what is tested is the sampler, not where they stop.
@@ -201,7 +202,18 @@ class Isotropic(Mmps):
             share = 1 / (1 + sigma**2)  # the pixels of the prior have variance 1
             return clean.detach() + share * (x - x.detach()) if x.requires_grad else clean
 
-        return Conditional(white, problem, self.products, self.tolerance, self.trust)
+        return Conditional(white, problem, self.products, self.tolerance, APART[1])
+
+
+def test_products_are_few_where_each_datum_is_one_coordinate():
+    """Masks, larger pixels, Bayer and compressed sensing; asked for, they are as many as that."""
+    for name, operator in OPERATORS.items():
+        known = exact(operator, 0.3, prior_of(operator))
+        apart = name in ("identity", "mask", "downsample", "bayer", "compressed sensing")
+        given = Mmps().given(known.prior, known.problem)
+        assert (given.products, given.trust) == (APART if apart else MIXED), name
+        asked = Mmps(products=4, trust=0.0).given(known.prior, known.problem)
+        assert (asked.products, asked.trust) == (4, 0.0)
 
 
 @pytest.mark.parametrize("impostor", [Blind, Certain, Isotropic])
