@@ -25,6 +25,7 @@ FIELDS = (
 )  # fmt: skip
 CAREAMICS = "CAREamics N2V"
 MODES = {"internal": "internal", "sure": "sure", "recorrupted": "recorruption", "n2v": "n2v"}
+METHODS = ["as it is", "unet", "no curve", "curve", *MODES, "n2n"]
 
 
 def square(path: Path, side: int) -> np.ndarray:
@@ -80,8 +81,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--fields", type=int, default=6)
-    parser.add_argument("--methods", nargs="+",
-                        default=["as it is", "unet", "no curve", "curve", *MODES])  # fmt: skip
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--denoiser", default="unet")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--json", type=Path)

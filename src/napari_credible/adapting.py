@@ -16,7 +16,7 @@ import typer
 from napari_credible.adapt.modes import ABOUT, MODES, mode_of
 from napari_credible.io.opened import opened
 from napari_credible.knob import Knob, knobs
-from napari_credible.options import NOISE, Axes, Hdu, In, Quiet, parsed_noise
+from napari_credible.options import NOISE, Axes, Hdu, In, Quiet, new, parsed_noise
 
 _MODE = "How: " + "; ".join(f"{name}, {about}" for name, about in ABOUT.items()) + "."
 Noise = Annotated[str, typer.Option("--noise", help=NOISE)]
@@ -96,8 +96,7 @@ def adapt(
     from napari_credible.terminal import exhausted, interruptible
 
     check_name(output)
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    new(output, overwrite)
     with interruptible() as stop:
         going = steps(
             opened(source, axes, hdu),
@@ -128,8 +127,7 @@ def export(
     from napari_credible.denoise.bioimage import save_bioimage
     from napari_credible.denoise.load import load_denoiser
 
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    new(output, overwrite)
     save_bioimage(load_denoiser(weights), output, sigma, low, high)  # type: ignore[arg-type]
     print(f"wrote {output}")
 

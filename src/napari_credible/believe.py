@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_credible import geometry
 from napari_credible.calibration import LEVELS, Reliability, needed_factors, reliability
 from napari_credible.checks import (
     COVERAGE,
@@ -30,9 +29,9 @@ from napari_credible.checks import (
 from napari_credible.examined import Examined, of_channels, of_data
 from napari_credible.io.image import Image, as_image
 from napari_credible.operators import Operator
-from napari_credible.plan import named_operator, named_sampler
+from napari_credible.plan import named_sampler
 from napari_credible.planes import Progress
-from napari_credible.posed import measured
+from napari_credible.posed import measured, operator_for
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.restorers import draws as drawing
 from napari_credible.run import channels_of, steps
@@ -109,9 +108,9 @@ def believable(
         The caller's own: see :func:`napari_credible.run.steps`.
     side : int, optional, pixels
         Of the region, the most structured one of the plane; 192, or 128 where it is restored. The
-        whole plane if that is smaller,
-        or if the operator mixes all of it (projections, measurements), or the method needs
-        singular values that a part lacks (``ddrm`` and ``snips`` behind a blur).
+        whole plane if that is smaller, if the operator mixes all of it (projections,
+        measurements), or if the method needs singular values that a part lacks (``ddrm`` and
+        ``snips`` behind a blur).
     stop : callable, optional
         Asked often; where it returns True, ``Stopped`` is raised.
 
@@ -167,8 +166,7 @@ def _parts(
     """Return what is tested of each channel."""
     if recipe.method != "restore":
         return list(of_channels(image, channels_of(recipe, image), side))
-    operator = operator or named_operator(recipe)
-    operator = geometry.fitted(operator, image, operator.coarser)
+    operator = operator_for(recipe, image, operator)
     spectral = isinstance(method, (Ddrm, Snips))
     return list(of_data(image, measured(recipe, image, operator), operator, side, spectral))
 

@@ -17,6 +17,7 @@ from napari_credible.options import (
     Quiet,
     SavedRecipe,
     free,
+    new,
     saved,
     with_recipe,
 )
@@ -90,8 +91,7 @@ def widen(
     """
     from napari_credible.widen import widened
 
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    new(output, overwrite)
     if not output.parent.is_dir():
         raise ValueError(f"there is no folder {output.parent}")
     asked = saved(recipe)

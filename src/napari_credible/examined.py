@@ -21,6 +21,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian
 from napari_credible.operators import Operator
 from napari_credible.posed import as_measured, usable
+from napari_credible.region import cut
 
 Floats = NDArray[np.floating[Any]]
 Window = tuple[slice, slice]
@@ -93,7 +94,7 @@ def of_channels(image: Image, channels: Sequence[Channel], side: int) -> Iterato
     for number, channel in enumerate(channels):
         plane, place = _middle(image, number)
         window = _region(channel.model.stabilise(np.nan_to_num(plane)), side, lambda _: True)
-        known = replace(channel, model=_within(channel.model, window))
+        known = replace(channel, model=cut(channel.model, window))
         yield Examined(plane[window], (*place, *window), known.model, (known,))
 
 
@@ -129,7 +130,7 @@ def of_data(
         own, flag = usable(own, plane)
         unseen = ~own.observed(plane.shape) | (flag > 0)
         window, part = _part(own, np.where(unseen, np.nan, plane), model, side, spectral)
-        unseen, model = unseen[window], _within(model, window)
+        unseen, model = unseen[window], cut(model, window)
         data = np.where(unseen, getattr(model, "offset", 0.0), plane[window])
         yield Examined(data, (*place, *window), model, (), part, unseen)
 
@@ -171,12 +172,6 @@ def _middle(image: Image, number: int) -> tuple[NDArray[np.float64], tuple[int, 
     ordered = image.ordered() if image.channel_axis else image.ordered()[None]
     place = (number, *(n // 2 for n in ordered.shape[1:-2]))
     return np.asarray(ordered[place], dtype=np.float64), place
-
-
-def _within(model: Model, window: Window) -> Model:
-    """Return a noise model whose maps are cut to a window."""
-    maps = {name: value[window] for name, value in vars(model).items() if np.ndim(value) == 2}
-    return replace(model, **maps) if maps else model
 
 
 def _region(stabilised: Floats, side: int, possible: Callable[[Window], bool]) -> Window:

@@ -169,6 +169,12 @@ def keeps_constants(operator: Operator, data_shape: tuple[int, ...]) -> bool:
     return bool(np.abs(ones[seen] - 1).max() < _CONSTANT)
 
 
+def offset_in_image(operator: Operator, offset: Any, data_shape: tuple[int, ...]) -> float:
+    """Return what of the counts' offset the image holds: all where H keeps constants, else 0."""
+    kept = bool(np.any(offset)) and keeps_constants(operator, data_shape)
+    return float(np.mean(offset)) if kept else 0.0
+
+
 def light_behind(operator: Operator, offset: Any, image: NDArray[Any]) -> NDArray[np.float64]:
     """Return the data of an image without noise, as counts on their offset.
 
@@ -185,8 +191,7 @@ def light_behind(operator: Operator, offset: Any, image: NDArray[Any]) -> NDArra
     """
     light = np.asarray(image, dtype=np.float64)
     data = operator.data_shape(light.shape[light.ndim - operator.image_ndim :])
-    back = np.mean(offset) if np.any(offset) and keeps_constants(operator, data) else 0.0
-    return np.asarray(operator(light - back) + offset)
+    return np.asarray(operator(light - offset_in_image(operator, offset, data)) + offset)
 
 
 def back_projected(operator: Operator, data: NDArray[np.float64]) -> NDArray[np.float64]:

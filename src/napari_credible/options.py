@@ -112,10 +112,15 @@ def saved(path: Path) -> Recipe:
         raise ValueError(f"{path.name} is not text; give a recipe in JSON") from None
 
 
+def new(output: Path, overwrite: bool) -> None:
+    """Refuse a file that exists and shall not be replaced."""
+    if output.exists() and not overwrite:
+        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+
+
 def free(output: Path, source: Path, overwrite: bool) -> None:
     """Refuse a place that cannot be written, or must not be."""
     check_writable(output)
-    if output.exists() and not overwrite:
-        raise ValueError(f"{output} exists; choose another name or give --overwrite")
+    new(output, overwrite)
     if output.exists() and output.samefile(source):
         raise ValueError(f"{output} is the input; choose another name")

@@ -19,7 +19,7 @@ from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.noise.saturation import saturation_level
 from napari_credible.operators import Bayer, Blur, Mask, Operator, Whitened
-from napari_credible.plan import Plan
+from napari_credible.plan import Plan, named_operator
 from napari_credible.problem import Problem
 from napari_credible.recipe import Recipe
 from napari_credible.solvers import Pnp, solve
@@ -113,8 +113,7 @@ def posed(
             yield "finding the noise level"
             light = _light(problem(variance), denoise)
             variance = model.variance(light + offset)
-    constant = geometry.keeps_constants(operator, plane.shape)
-    back = float(np.mean(offset)) if constant else 0.0
+    back = geometry.offset_in_image(operator, offset, plane.shape)
     lowest = back if isinstance(model, PoissonGaussian) else -np.inf
     return Posed(problem(variance), denoise, back, lowest, flag)
 
@@ -208,6 +207,12 @@ def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, ND
         )
     bad = (flag > 0) & seen
     return (Mask(~bad) @ operator if bad.any() else operator), flag
+
+
+def operator_for(recipe: Recipe, image: Image, own: Operator | None = None) -> Operator:
+    """Return the caller's operator, or a recipe's, for the pixels of the data."""
+    operator = own or named_operator(recipe)
+    return geometry.fitted(operator, image, operator.coarser)
 
 
 def measured(recipe: Recipe, image: Image, operator: Operator) -> list[Model]:

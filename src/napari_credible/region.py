@@ -78,8 +78,7 @@ class Region:
         """Return a noise model whose maps are cut to what is read."""
         read = self._read(image)
         plane = tuple(read[image.axes.index(axis)] for axis in "YX")
-        maps = {n: v[plane] for n, v in vars(model).items() if np.ndim(v) == 2}
-        return replace(model, **maps) if maps else model
+        return cut(model, plane)
 
     def _check(self, image: Image) -> None:
         """Raise a ``ValueError`` of one sentence where the region is not inside the image."""
@@ -92,3 +91,9 @@ class Region:
                 f"the region from {self.start} to {self.stop} does not lie in an image of shape "
                 f"{shape}; give one start and stop for each axis, inside it"
             )
+
+
+def cut(model: Model, window: tuple[slice, ...]) -> Model:
+    """Return a noise model whose maps are cut to rows and columns of the plane."""
+    maps = {name: value[window] for name, value in vars(model).items() if np.ndim(value) == 2}
+    return replace(model, **maps) if maps else model

@@ -14,9 +14,9 @@ from napari_credible.drawing import Noise, drawn, keeper
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.operators import Operator
-from napari_credible.plan import Plan, named_operator, named_sampler, placed, plan
+from napari_credible.plan import Plan, named_sampler, placed, plan
 from napari_credible.planes import Progress
-from napari_credible.posed import Posed, measured, posed
+from napari_credible.posed import Posed, measured, operator_for, posed
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import draws
@@ -241,8 +241,7 @@ def restored(
         Where draws that are too large for memory are kept.
     """
     method = method or named_sampler(recipe)
-    operator = operator or named_operator(recipe)
-    operator = geometry.fitted(operator, image, operator.coarser)
+    operator = operator_for(recipe, image, operator)
     todo = plan(recipe, image, denoiser, method, operator)
     exact = isinstance(method, Kadkhodaie)
     yield Progress(0, todo.calls, "measuring the noise")

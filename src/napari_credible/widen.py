@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from napari_credible import geometry
 from napari_credible.batch import files_of
 from napari_credible.calibration import enough, widening
-from napari_credible.geometry import light_behind
 from napari_credible.io import Image, read
 from napari_credible.operators import Operator
 from napari_credible.plan import named_operator
 from napari_credible.planes import Progress
+from napari_credible.posed import operator_for
 from napari_credible.recipe import UNSURE, Recipe
 from napari_credible.run import steps
 from napari_credible.stopping import Stopped
@@ -82,8 +82,7 @@ def _shape(recipe: Recipe, image: Image, operator: Operator | None) -> tuple[int
     """Return the shape of what the recipe finds."""
     if recipe.method != "restore":
         return image.shape
-    operator = operator or named_operator(recipe)
-    return geometry.frame(geometry.fitted(operator, image, operator.coarser), image).shape
+    return geometry.frame(operator_for(recipe, image, operator), image).shape
 
 
 def _posterior(going: Any, number: int, count: int) -> Generator[Progress, None, Any]:
@@ -137,7 +136,7 @@ def simulated(recipe: Recipe, truth: Image, seed: int = 0) -> tuple[Image, NDArr
     operator = named_operator(recipe)
     light = _image_of(truth, operator)
     operator = geometry.fitted(operator, truth)
-    seen = light_behind(operator, getattr(model, "offset", 0.0), light)
+    seen = geometry.light_behind(operator, getattr(model, "offset", 0.0), light)
     return _data_of(truth, operator, model.draw(seen, rng)), light
 
 

@@ -32,9 +32,9 @@ from napari_credible.problem import Problem
 from napari_credible.solvers.protocol import (
     Denoise,
     Iterate,
+    fallen,
     first_image,
     least_squares,
-    noise_in_image,
 )
 
 
@@ -90,8 +90,6 @@ class Pnp(Checked):
 
     def sigma(self, number: int, problem: Problem) -> float:
         """Return the denoiser's level at a step."""
-        last = self.level * noise_in_image(problem)
-        first = max(self.highest * problem.span, last)
-        if self.form == "admm" or self.evaluations == 1:
-            return last
-        return float(first * (last / first) ** (number / (self.evaluations - 1)))
+        stays = self.form == "admm" or self.evaluations == 1
+        passed = 1.0 if stays else number / (self.evaluations - 1)
+        return fallen(problem, self.level, self.highest, passed)

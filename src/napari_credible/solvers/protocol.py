@@ -146,6 +146,25 @@ def noise_in_image(problem: Problem) -> float:
     return max(problem.level / max(problem.norm, 1e-30), _LEAST_LEVEL * problem.span)
 
 
+def fallen(problem: Problem, level: float, highest: float, passed: float) -> float:
+    """Return a level on its way down by one factor a step.
+
+    Parameters
+    ----------
+    problem : Problem
+        Whose range and noise are the units.
+    level : float
+        The last, in units of the noise in the image.
+    highest : float
+        The first, in units of the range.
+    passed : float, 0 to 1
+        Share of the way; 1 is the last.
+    """
+    last = level * noise_in_image(problem)
+    first = max(highest * problem.span, last)
+    return last if passed >= 1 else first * (last / first) ** passed
+
+
 def first_image(problem: Problem) -> Iterate:
     """Return the image nearest to a flat one that the data allow within their noise."""
     x = least_squares(problem, problem.flat(), 1 / (0.25 * problem.span) ** 2)

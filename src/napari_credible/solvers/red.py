@@ -29,9 +29,9 @@ from napari_credible.problem import Problem
 from napari_credible.solvers.protocol import (
     Denoise,
     Iterate,
+    fallen,
     first_image,
     least_squares,
-    noise_in_image,
 )
 
 # Of the first level, in units of the range.
@@ -90,7 +90,5 @@ class Red(Checked):
 
     def sigma(self, number: int, problem: Problem) -> float:
         """Return the denoiser's level at a step."""
-        last = self.level * noise_in_image(problem)
-        first = max(_HIGHEST * problem.span, last)
-        passed = min(number / self.falling, 1.0) if self.falling else 1.0
-        return float(first * (last / first) ** passed)
+        passed = number / self.falling if self.falling else 1.0
+        return fallen(problem, self.level, _HIGHEST, passed)
