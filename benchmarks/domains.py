@@ -38,35 +38,40 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     for kind in asked.train:
-        trained(kind, asked)
+        trained(kind, plan_of(asked), dict(list(SHARES.items())[: KINDS[kind]]), asked)
     weights = [asked.out / kind / f"{kind}.safetensors" for kind in KINDS]
     if all(path.exists() for path in weights):
         compare(*(nc.load_denoiser(str(path)) for path in weights), asked.data)
 
 
-def trained(kind: str, asked: argparse.Namespace) -> None:
-    """Train one of the two to the end and export it."""
-    out, root = asked.out / kind, asked.data / "train"
-    plan = Plan(
+def plan_of(asked: argparse.Namespace) -> Plan:
+    """Return the plan of both networks."""
+    return Plan(
         pixels=asked.pixels,
         stages=((0.0, 8, 64), (0.3, 8, 96)),
         rate=7e-4,
         decay=0.8,
         bfloat16=asked.bfloat16 or None,
     )
+
+
+def trained(name: str, plan: Plan, shares: dict[str, float], asked: argparse.Namespace) -> Path:
+    """Train a small network in a folder of its own to the end and return its weights."""
+    out, root = asked.out / name, asked.data / "train"
     sources = [
-        Source(root / name, share, stars=name == "astronomy_open")
-        for name, share in list(SHARES.items())[: KINDS[kind]]
+        Source(root / folder, share, stars=folder == "astronomy_open")
+        for folder, share in shares.items()
     ]
-    config = Config(kind, tuple(sources), SHAPE, plan)
+    config = Config(name, tuple(sources), SHAPE, plan)
     folders = [Folder(each.path, each.share, stars=each.stars, memory=2**30) for each in sources]
     state = prepared(config, out, asked.device)
     started, begun = time.monotonic(), state.pixels
     for now in train(state, plan, Mixture(folders, config.levels, plan.seed), out):
         speed = (now.pixels - begun) / (time.monotonic() - started) / 1e3
-        print(f"{kind}: {now.pixels / 1e6:.0f} Mpx, {speed:.0f} kpx/s", flush=True)
+        print(f"{name}: {now.pixels / 1e6:.0f} Mpx, {speed:.0f} kpx/s", flush=True)
     sums = {s.path.name: f.checksum for s, f in zip(sources, folders, strict=True)}
     export(state, config, out, sums)
+    return out / f"{name}.safetensors"
 
 
 def compare(natural, mixed, data: Path) -> None:

@@ -196,6 +196,25 @@ def test_shifts_that_do_not_fit_are_refused(fault):
         CSCShape(**fault)
 
 
+def test_weights_with_one_threshold_for_all_steps_are_read_as_the_same_network(rng):
+    net, again = CSCNet(CSCShape(unfoldings=3)), CSCNet(CSCShape(unfoldings=3))
+    values = dict(net.state_dict())
+    for name in ("log_threshold", "power"):
+        values[name] = torch.rand(175, generator=rng)
+    again.load_state_dict(values)
+    for name in ("log_threshold", "power"):
+        assert torch.equal(again.state_dict()[name], values[name].expand(3, 175))
+
+
+def test_each_step_has_thresholds_of_its_own(rng):
+    net = CSCNet(CSCShape(filters=64, kernel=8, unfoldings=2, shifts=1)).requires_grad_(False)
+    y = torch.randn(1, 1, 40, 40, generator=rng)
+    before = net.code(y, torch.ones(1))
+    net.log_threshold[1].fill_(100.0)
+    assert before.abs().max() > 0
+    assert net.code(y, torch.ones(1)).abs().max() == 0
+
+
 def test_the_papers_counts_of_parameters():
     def count(net):
         return sum(p.numel() for p in net.parameters())

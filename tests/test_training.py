@@ -17,6 +17,7 @@ from skimage.io import imsave
 
 import napari_credible as nc
 from napari_credible.__main__ import main
+from napari_credible.denoise.csc import CSCShape
 from napari_credible.denoise.unet import UNetShape
 from napari_credible.training import checkpoint
 from napari_credible.training.config import read_config
@@ -82,7 +83,13 @@ def same(one, other):
     return all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(config, tmp_path):
+def by(optimiser, config):
+    return replace(config, plan=replace(config.plan, optimiser=optimiser))
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(optimiser, config, tmp_path):
+    config = by(optimiser, config)
     whole = trained(config, tmp_path / "whole")
     count = iter(range(1000))
     part = trained(config, tmp_path / "part", stop=lambda: next(count) >= 40)
@@ -99,6 +106,18 @@ def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(config, tmp_pat
 def test_another_seed_gives_other_weights(config, tmp_path):
     other = replace(config, plan=replace(config.plan, seed=1))
     assert not same(trained(config, tmp_path / "a"), trained(other, tmp_path / "b"))
+
+
+def test_a_run_goes_on_with_its_own_optimiser_alone(config, tmp_path):
+    trained(by("muon", config), tmp_path, stop=lambda: True)
+    with pytest.raises(ValueError, match="trained by another optimiser"):
+        prepared(config, tmp_path, "cpu")
+
+
+def test_muon_serves_the_unet_alone(config, tmp_path):
+    sparse = replace(by("muon", config), network=CSCShape())
+    with pytest.raises(ValueError, match="'muon', which serves networks of kind 'unet' alone"):
+        prepared(sparse, tmp_path, "cpu")
 
 
 def killed(config, out):

@@ -42,7 +42,10 @@ def variant(name, **changes):
     """Return a shipped denoiser whose network has other numbers but the same weights."""
     shipped = nc.load_denoiser(name)
     net = network(replace(shipped.net.shape, **changes)).eval().requires_grad_(False)
-    net.load_state_dict(shipped.net.state_dict())
+    own = net.state_dict()
+    net.load_state_dict(
+        {k: v[tuple(map(slice, own[k].shape))] for k, v in shipped.net.state_dict().items()}
+    )
     return replace(shipped, net=net)
 
 

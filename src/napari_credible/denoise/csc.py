@@ -85,9 +85,9 @@ class CSCNet(nn.Module):
 
     Notes
     -----
-    The paper trains one network for each level. Here the threshold of atom j is
-    exp(a_j) sigma^(b_j) with learned a and b, one network for all levels, and
-    :class:`LevelBlend` leaves the image as it is where the level vanishes.
+    The paper trains one network for each level, with one threshold for each atom. Here the
+    threshold of atom j at step k is exp(a_kj) sigma^(b_kj) with learned a and b, one network for
+    all levels, and :class:`LevelBlend` leaves the image as it is where the level vanishes.
     """
 
     def __init__(self, shape: CSCShape | None = None) -> None:
@@ -97,9 +97,13 @@ class CSCNet(nn.Module):
         self.synthesis = Atoms(atoms.T)  # A
         self.analysis = Atoms(atoms.T)  # B, transposed
         self.output = Atoms(atoms.T)  # C
-        self.log_threshold = nn.Parameter(torch.full((shape.filters,), math.log(0.5)))
-        self.power = nn.Parameter(torch.ones(shape.filters))
+        each = (shape.unfoldings, shape.filters)
+        self.log_threshold = nn.Parameter(torch.full(each, math.log(0.5)))
+        self.power = nn.Parameter(torch.ones(each))
         self.blend = LevelBlend()
+        self.register_load_state_dict_pre_hook(  # type: ignore[no-untyped-call]
+            _one_threshold_a_step
+        )
 
     @property
     def stride(self) -> int:
@@ -140,10 +144,10 @@ class CSCNet(nn.Module):
 
     def code(self, y: Tensor, sigma: Tensor) -> Tensor:
         """Return the codes (B, filters, positions) of ``y`` after all unfoldings."""
-        threshold, synthesis = self.thresholds(sigma), self.synthesis()
-        analysis = self.analysis().T
-        codes = shrink(analysis @ self._cut(y), threshold)
-        for _ in range(self.shape.unfoldings - 1):
+        first, *later = self.thresholds(sigma)
+        synthesis, analysis = self.synthesis(), self.analysis().T
+        codes = shrink(analysis @ self._cut(y), first)
+        for threshold in later:
             residual = self._cut(self._sum(synthesis @ codes, y.shape) - y)
             codes = shrink(codes - analysis @ residual, threshold)
         return codes
@@ -154,9 +158,9 @@ class CSCNet(nn.Module):
         return self._sum(self.output() @ codes, sides)
 
     def thresholds(self, sigma: Tensor) -> Tensor:
-        """Return the thresholds (B, filters, 1) at levels ``sigma`` (B,)."""
+        """Return the thresholds (unfoldings, B, filters, 1) at levels ``sigma`` (B,)."""
         level = sigma.clamp_min(1e-6).log()[:, None]
-        return (self.log_threshold + self.power * level).exp()[..., None]
+        return (self.log_threshold[:, None] + self.power[:, None] * level).exp()[..., None]
 
     def _side(self, length: int) -> int:
         """Return the longest side, less one shift, that whole atoms tile."""
@@ -169,6 +173,13 @@ class CSCNet(nn.Module):
     def _sum(self, atoms: Tensor, shape: torch.Size) -> Tensor:
         size = (shape[-2], shape[-1])
         return F.fold(atoms, size, self.shape.kernel, stride=self.shape.stride)
+
+
+def _one_threshold_a_step(net: CSCNet, values: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Repeat thresholds (filters,), which weights may have in common for all steps."""
+    for name in (prefix + "log_threshold", prefix + "power"):
+        if name in values and values[name].ndim == 1:
+            values[name] = values[name].repeat(net.shape.unfoldings, 1)
 
 
 def first_atoms(shape: CSCShape) -> Tensor:

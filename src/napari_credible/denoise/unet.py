@@ -109,6 +109,12 @@ class UNet(nn.Module):
         return 1 << len(self.shape.widths)
 
     @property
+    def filters(self) -> list[nn.Parameter]:
+        """Filter banks of all layers but the first and the last."""
+        ends = (self.head.weight, self.tail.weight)
+        return [bank for bank in self.parameters() if all(bank is not end for end in ends)]
+
+    @property
     def bytes_per_pixel(self) -> int:
         """Peak memory of a call, in bytes a pixel (measured: benchmarks/throughput.py)."""
         return 6 * self.shape.widths[0]

@@ -1,4 +1,4 @@
-"""A network that learns, its running average, and one step of AdamW.
+"""A network that learns, its running average, and one step of AdamW or Muon.
 
 References
 ----------
@@ -10,6 +10,7 @@ References
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,10 @@ from torch import Tensor, nn
 
 from napari_credible.denoise.batch_norm import NormRelu
 from napari_credible.denoise.networks import Network
+from napari_credible.denoise.unet import UNet
+from napari_credible.learning.muon import Muon
+
+Optimisers = tuple[torch.optim.Optimizer, ...]
 
 _WEIGHT_DECAY = 1e-4
 # Softens the weight below half a grey level, where an error can no longer be seen.
@@ -31,32 +36,50 @@ class Learner:
     ----------
     net, average : Network
         As trained, and averaged over the last steps.
-    optimiser : torch.optim.Optimizer
-        With its moments.
+    optimisers : tuple of torch.optim.Optimizer
+        With their moments; each parameter has one.
     step : int
         Number of the next step.
     """
 
     net: Network
     average: Network
-    optimiser: torch.optim.Optimizer
+    optimisers: Optimisers
     step: int = 0
 
 
-def optimiser_of(net: nn.Module, rate: float) -> torch.optim.Optimizer:
-    """Return AdamW on the parameters of a network."""
-    return torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=_WEIGHT_DECAY, fused=True)
+def optimisers_of(net: nn.Module, rate: float, *, muon: bool = False) -> Optimisers:
+    """Return AdamW on the parameters of a network, or Muon on those that are filters inside it.
+
+    Raises
+    ------
+    ValueError
+        Where Muon is asked for and the network is no U-Net.
+    """
+    if not muon:
+        return (_adamw(net.parameters(), rate),)
+    if not isinstance(net, UNet):
+        raise ValueError(
+            "the optimiser is 'muon', which serves networks of kind 'unet' alone; give 'adamw'"
+        )
+    inner = {id(filters) for filters in net.filters}
+    ends = [value for value in net.parameters() if id(value) not in inner]
+    return Muon(net.filters, rate), _adamw(ends, rate)
+
+
+def _adamw(values: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(values, lr=rate, weight_decay=_WEIGHT_DECAY, fused=True)
 
 
 def copied(net: Network, rate: float) -> Learner:
     """Return a learner that starts as ``net``, which stays as it is."""
     own, average = copy.deepcopy(net), copy.deepcopy(net)
     own.requires_grad_(True).train()
-    return Learner(own, average.requires_grad_(False).eval(), optimiser_of(own, rate))
+    return Learner(own, average.requires_grad_(False).eval(), optimisers_of(own, rate))
 
 
 def descend(learner: Learner, loss: Tensor, rate: float, clip: float, ema: float) -> float:
-    """Take one step of AdamW down the gradient of ``loss`` and return its value.
+    """Take one step down the gradient of ``loss`` and return its value.
 
     Parameters
     ----------
@@ -71,12 +94,13 @@ def descend(learner: Learner, loss: Tensor, rate: float, clip: float, ema: float
     ema : float
         Decay of the averaged weights, which move faster while the run is young.
     """
-    for group in learner.optimiser.param_groups:
-        group["lr"] = rate
-    learner.optimiser.zero_grad(set_to_none=True)
+    learner.net.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(learner.net.parameters(), clip)
-    learner.optimiser.step()
+    for optimiser in learner.optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.step()
     _average(learner, ema)
     learner.step += 1
     return float(loss.detach())

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_credible.denoise.catalogue import read_card
 from napari_credible.denoise.networks import Network, Shape, network
 from napari_credible.denoise.unet import UNet
-from napari_credible.learning.descent import Learner, optimiser_of
+from napari_credible.learning.descent import Learner, optimisers_of
 from napari_credible.training.schedule import Plan
 
 
@@ -42,7 +42,7 @@ def fresh(plan: Plan, shape: Shape, device: str) -> State:
     torch.manual_seed(plan.seed)  # the layers' own initialisers read the global generator
     net, average = (_placed(network(shape), device) for _ in range(2))
     average.load_state_dict(net.state_dict())
-    return State(net, average, optimiser_of(net, plan.rate))
+    return State(net, average, optimisers_of(net, plan.rate, muon=plan.optimiser == "muon"))
 
 
 def start_from(state: State, weights: Path) -> None:
@@ -117,7 +117,7 @@ def save(state: State, path: Path) -> None:
             "shape": state.net.shape.to_dict(),
             "net": state.net.state_dict(),
             "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
+            "optimisers": [each.state_dict() for each in state.optimisers],
             "step": state.step,
             "pixels": state.pixels,
             "earlier": state.earlier,
@@ -139,7 +139,7 @@ def load(state: State, path: Path) -> None:
     device = next(state.net.parameters()).device
     try:
         saved = torch.load(path, weights_only=True, map_location=device)
-        shape = saved["shape"]
+        shape, moments = saved["shape"], saved["optimisers"]
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -150,9 +150,15 @@ def load(state: State, path: Path) -> None:
             f"{path} holds a network of {shape}, the configuration asks for "
             f"{state.net.shape.to_dict()}; give another folder for the new network"
         )
+    if len(moments) != len(state.optimisers):
+        raise ValueError(
+            f"{path} was trained by another optimiser; ask for that one again, or start from the "
+            "exported weights in another folder"
+        )
     state.net.load_state_dict(saved["net"])
     state.average.load_state_dict(saved["average"])
-    state.optimiser.load_state_dict(saved["optimiser"])
+    for optimiser, held in zip(state.optimisers, moments, strict=True):
+        optimiser.load_state_dict(held)
     for name in ("step", "pixels", "earlier", "history"):
         setattr(state, name, saved[name])
 

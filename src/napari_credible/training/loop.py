@@ -84,7 +84,7 @@ def agenda(plan: Plan, number: int, pixels: float) -> Iterator[Step]:
 
 
 def step(state: State, plan: Plan, batch: Batch, rate: float) -> float:
-    """Take one step of AdamW and return the loss."""
+    """Take one step and return the loss."""
     device = next(state.net.parameters()).device
     clean, noisy, sigma = (t.to(device, non_blocking=True) for t in batch)
     freeze(state.net, plan.frozen_at(state.pixels))

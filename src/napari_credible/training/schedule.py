@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -23,6 +23,9 @@ class Plan:
         Pixels to train on in all.
     stages : tuple of (float, int, int)
         From this share of the run on: crops a step, and their side in pixels.
+    optimiser : str
+        ``adamw``; or ``muon``, for the filters of a U-Net, which comes as far in a half to a
+        fifth of the pixels.
     rate, decay : float
         Learning rate, and the last share of the run over which it falls to zero.
     warm_up : int
@@ -46,6 +49,7 @@ class Plan:
     __pydantic_config__: ClassVar = {"extra": "forbid"}
     pixels: Annotated[float, Knob(0, 1e15, "pixels", "to train on", above=True)] = 1e9
     stages: tuple[tuple[float, int, int], ...] = ((0.0, 8, 64), (0.55, 8, 96), (0.85, 4, 128))
+    optimiser: Literal["adamw", "muon"] = "adamw"
     rate: Annotated[float, Knob(0, 1, "", "of learning", above=True)] = 6e-4
     decay: Annotated[float, Knob(0, 1, "", "share of the run", above=True)] = 0.6
     warm_up: Annotated[int, Knob(1, 10**6, "", "steps")] = 500
