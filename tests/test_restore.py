@@ -24,9 +24,8 @@ from napari_credible.operators import (
     Whitened,
 )
 from napari_credible.plan import plan
-from napari_credible.posed import usable
+from napari_credible.posed import saturated_from, usable
 from napari_credible.recipe import Recipe
-from napari_credible.region import Region
 from napari_credible.run import run, steps
 
 PRIOR = GaussianPrior(100.0, 20.0)
@@ -85,7 +84,7 @@ def test_the_posterior_is_the_exact_one_in_image_units():
 def test_pixels_that_are_no_numbers_or_saturated_are_filled_and_flagged():
     y = np.minimum(np.round(measured(SOFT, white((48, 48)), 2.0)), 110.0)
     y[3, 4] = np.nan
-    operator, flag = usable(SOFT, y)
+    operator, flag = usable(SOFT, y, saturated_from(SOFT, y))
     full = y == 110.0
     assert ((flag & Flag.SATURATED) > 0)[full].all()
     seen = operator.observed((48, 48))
@@ -405,13 +404,6 @@ def test_a_psf_is_fitted_to_the_pixels_of_the_image_not_of_its_data():
     data = nc.Image(np.zeros((8, 8)), "YX", scale=(0.2, 0.2), axis_units=("um", "um"))
     assert geometry.fitted(operator, data, operator.coarser).first == blur
     assert geometry.fitted(operator, data).first != blur
-
-
-def test_a_region_is_refused_in_words():
-    recipe = Recipe(method="restore", noise=nc.Gaussian(1.0))
-    part = Region((0, 0), (4, 4))
-    with pytest.raises(ValueError, match="takes a whole image"):
-        run(recipe, nc.Image(np.zeros((8, 8))), denoiser=PRIOR, region=part)
 
 
 def test_data_divided_by_their_noise_are_restored_as_those_with_a_map_of_noise():

@@ -20,7 +20,7 @@ from napari_credible.cropping import cropped
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian
 from napari_credible.operators import Operator
-from napari_credible.posed import as_measured, usable
+from napari_credible.posed import as_measured, saturated_from, usable
 from napari_credible.region import cut
 
 Floats = NDArray[np.floating[Any]]
@@ -127,7 +127,7 @@ def of_data(
         if not spectral:
             own, plane, found = as_measured(operator, plane, stated)
             model = found or stated
-        own, flag = usable(own, plane)
+        own, flag = usable(own, plane, saturated_from(own, plane))
         unseen = ~own.observed(plane.shape) | (flag > 0)
         window, part = _part(own, np.where(unseen, np.nan, plane), model, side, spectral)
         unseen, model = unseen[window], cut(model, window)

@@ -60,6 +60,31 @@ class Posed:
     flag: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is found of all data of a plane, also where a part of them is restored.
+
+    Attributes
+    ----------
+    limit : float or None
+        From which on data are saturated.
+    offset : float
+        What of the counts' offset the image holds.
+    """
+
+    limit: float | None
+    offset: float
+
+    @classmethod
+    def of(cls, operator: Operator, plane: NDArray[np.float64], model: Model | None) -> Known:
+        """Look at all data of a plane, in the units in which they were measured."""
+        offset = getattr(model, "offset", 0.0)
+        return cls(
+            saturated_from(operator, plane),
+            geometry.offset_in_image(operator, offset, plane.shape),
+        )
+
+
 def posed(
     plane: NDArray[np.float64],
     operator: Operator,
@@ -68,6 +93,7 @@ def posed(
     todo: Plan,
     *,
     spectral: bool = False,
+    known: Known | None = None,
 ) -> Generator[str, None, Posed]:
     """Return the problem of a plane, saying on the way what is done.
 
@@ -87,10 +113,13 @@ def posed(
         Tiles and device.
     spectral : bool
         Whether the method needs one noise level and singular values.
+    known : Known, optional
+        What was found of all data, where the plane is a part of them.
     """
     if not spectral:
         operator, plane, model = as_measured(operator, plane, model)
-    operator, flag = usable(operator, plane)
+    known = known or Known.of(operator, plane, model)
+    operator, flag = usable(operator, plane, known.limit)
     counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
     offset = getattr(model, "offset", 0.0)
     low, high = _range(operator, counts - offset, model, counts)
@@ -113,9 +142,8 @@ def posed(
             yield "finding the noise level"
             light = _light(problem(variance), denoise)
             variance = model.variance(light + offset)
-    back = geometry.offset_in_image(operator, offset, plane.shape)
-    lowest = back if isinstance(model, PoissonGaussian) else -np.inf
-    return Posed(problem(variance), denoise, back, lowest, flag)
+    lowest = known.offset if isinstance(model, PoissonGaussian) else -np.inf
+    return Posed(problem(variance), denoise, known.offset, lowest, flag)
 
 
 def as_measured(
@@ -185,8 +213,19 @@ def _bounds(operator: Operator, data: NDArray[np.float64], span: float) -> tuple
     return low - span, low + max(sharper * (high - low), high - low + span)
 
 
-def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, NDArray[np.uint8]]:
+def usable(
+    operator: Operator, plane: NDArray[np.float64], limit: float | None
+) -> tuple[Operator, NDArray[np.uint8]]:
     """Return H without the data that are saturated or not finite, and the flags of the data.
+
+    Parameters
+    ----------
+    operator : Operator
+        H.
+    plane : ndarray, shape (*data)
+        The data.
+    limit : float, optional
+        From which on they are saturated; see :func:`saturated_from`.
 
     Raises
     ------
@@ -195,10 +234,8 @@ def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, ND
     """
     finite = np.isfinite(plane)
     flag = np.where(finite, np.uint8(0), np.uint8(Flag.NOT_FINITE))
-    if geometry.in_units(operator):
-        limit = saturation_level(np.where(finite, plane, 0)[None])
-        if limit is not None:
-            flag[finite & (plane >= limit)] |= np.uint8(Flag.SATURATED)
+    if limit is not None:
+        flag[finite & (plane >= limit)] |= np.uint8(Flag.SATURATED)
     seen = operator.observed(plane.shape)
     if not (seen & (flag == 0)).any():
         raise ValueError(
@@ -207,6 +244,13 @@ def usable(operator: Operator, plane: NDArray[np.float64]) -> tuple[Operator, ND
         )
     bad = (flag > 0) & seen
     return (Mask(~bad) @ operator if bad.any() else operator), flag
+
+
+def saturated_from(operator: Operator, plane: NDArray[np.float64]) -> float | None:
+    """Return the value from which on data are saturated, where they are a picture and some are."""
+    if not geometry.in_units(operator):
+        return None
+    return saturation_level(np.where(np.isfinite(plane), plane, 0)[None])
 
 
 def operator_for(recipe: Recipe, image: Image, own: Operator | None = None) -> Operator:

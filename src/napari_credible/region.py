@@ -39,19 +39,20 @@ class Region:
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
     def read(self, image: Image) -> Image:
-        """Return what is read of an image: a margin more along Y and X.
+        """Return what is read of an image: a margin more along Y and X; sky coordinates fit.
 
         Raises
         ------
         ValueError
             One sentence, where the region does not lie inside the image.
         """
-        self._check(image)
-        return image.with_array(np.asarray(image.array[self._read(image)]))
+        self.check(image)
+        found = part_of(image, self._read(image))
+        return found.with_array(np.asarray(found.array))
 
     def outline(self, image: Image) -> Image:
         """Return an image of the size that is read, of which nothing is read."""
-        self._check(image)
+        self.check(image)
         shape = [part.stop - part.start for part in self._read(image)]
         return image.with_array(np.broadcast_to(np.zeros((), np.float32), shape))
 
@@ -80,7 +81,7 @@ class Region:
         plane = tuple(read[image.axes.index(axis)] for axis in "YX")
         return cut(model, plane)
 
-    def _check(self, image: Image) -> None:
+    def check(self, image: Image) -> None:
         """Raise a ``ValueError`` of one sentence where the region is not inside the image."""
         shape = tuple(image.array.shape)
         fits = len(self.start) == len(self.stop) == len(shape) and all(
@@ -91,6 +92,26 @@ class Region:
                 f"the region from {self.start} to {self.stop} does not lie in an image of shape "
                 f"{shape}; give one start and stop for each axis, inside it"
             )
+
+
+def part_of(image: Image, slices: tuple[slice, ...]) -> Image:
+    """Return a part of an image, whose header places it in the sky where it was.
+
+    Parameters
+    ----------
+    image : Image
+        Its header may have FITS cards.
+    slices : tuple of slice
+        One for each axis.
+    """
+    found, header = image.with_array(image.array[slices]), image.header
+    first = [slices[image.axes.index(axis)].start or 0 for axis in "YX"]
+    if "_cards" not in header or not any(first):
+        return found
+    from napari_credible.io.fits import finer
+
+    cards = finer(header["_cards"], 1, (-first[0], -first[1]))
+    return replace(found, header={**header, "_cards": cards})
 
 
 def cut(model: Model, window: tuple[slice, ...]) -> Model:

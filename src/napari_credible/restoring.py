@@ -14,11 +14,13 @@ from napari_credible.drawing import Noise, drawn, keeper
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.operators import Operator
+from napari_credible.parted import Part, parted
 from napari_credible.plan import Plan, named_sampler, placed, plan
 from napari_credible.planes import Progress
-from napari_credible.posed import Posed, measured, operator_for, posed
+from napari_credible.posed import Known, Posed, as_measured, measured, operator_for, posed
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.restorers import draws
 from napari_credible.result import Result
 from napari_credible.samplers import Ddrm, Kadkhodaie, Restorer, Snips, walk_given
@@ -36,6 +38,30 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
+class Whole:
+    """All data, of which a part is restored."""
+
+    image: Image
+    operator: Operator
+    models: Sequence[Model]
+
+    def known(self, part: Part, here: tuple[int, ...], *, spectral: bool) -> Known:
+        """Return what is found of all data of the plane that is ``here`` in the part."""
+        opaque = self.image.opaque()
+        begun = dict(zip(self.image.axes, part.read.start, strict=True))
+        axes = opaque.planar().axes[:-2]
+        place = tuple(
+            n + begun[axis] for n, axis in zip(here[len(here) - len(axes) :], axes, strict=True)
+        )
+        channel = place[0] if opaque.channel_axis else 0
+        plane = np.asarray(opaque.ordered()[place], dtype=np.float64)
+        operator, model = self.operator, self.models[channel] if self.models else None
+        if not spectral:
+            operator, plane, model = as_measured(operator, plane, model)
+        return Known.of(operator, plane, model)
+
+
+@dataclass(frozen=True, eq=False)
 class Restoring:
     """What is restored, from what, and how.
 
@@ -45,37 +71,34 @@ class Restoring:
         Seed, draws, level, threshold, what is kept.
     method : Restorer or Solver
         Who draws, or who finds one image.
-    operator : Operator
-        H.
+    part : Part
+        The data and H.
     denoiser : callable
         On its device.
     todo : Plan
         Tiles, device, draws at once.
-    image : Image
-        The data.
     models : sequence of NoiseModel
         Of each channel; none for data without noise.
     stop : callable, optional
         Asked often; True ends the run with the draws that are done.
+    scratch : path, optional
+        Where draws that are too large for memory are kept.
+    whole : Whole, optional
+        All data, where these are a part of them.
     """
 
     recipe: Recipe
     method: Restorer | Solver
-    operator: Operator
+    part: Part
     denoiser: Denoise
     todo: Plan
-    image: Image
     models: Sequence[Model]
     stop: Callable[[], bool] | None
     scratch: str | None = None
+    whole: Whole | None = None
     flags: dict[tuple[int, ...], NDArray[np.uint8]] = field(default_factory=dict)
     history: list[Passed] = field(default_factory=list)
     _ready: dict[tuple[int, ...], Posed] = field(default_factory=dict)
-
-    @property
-    def frame(self) -> Image:
-        """The result's axes, scale, units and header, without pixels."""
-        return geometry.frame(self.operator, self.image)
 
     def estimate(self) -> Generator[Progress, None, Array]:
         """Find one image of each plane.
@@ -86,8 +109,7 @@ class Restoring:
             Where it is asked to stop.
         """
         found = yield from self._all(self._found, 1)
-        whole: Array = self._back(found[0])
-        return whole
+        return self.part.back(found[0])
 
     def draws(self) -> Generator[Progress, None, Posterior | Streamed]:
         """Draw, a few images at once; asked to stop, return what is done.
@@ -97,38 +119,35 @@ class Restoring:
         Stopped
             Where it is asked before there are two draws.
         """
-        kept = keeper(self.recipe, self.todo, self.frame.shape, -np.inf, self.scratch)
+        kept = keeper(self.recipe, self.todo, self.part.frame().shape, -np.inf, self.scratch)
         together = 1 if isinstance(self.method, Kadkhodaie) else self.todo.together
-        return (yield from drawn(kept, self.recipe.n_draws, together, self._several, self._back))
+        return (
+            yield from drawn(kept, self.recipe.n_draws, together, self._several, self.part.back)
+        )
 
     def _several(self, done: int, count: int, kept: Any) -> Generator[Progress, None, Array]:
         return (yield from self._all(self._drawn, count, done, kept))
 
     def whole_flags(self) -> NDArray[np.uint8]:
-        """Return the doubts of the data's pixels, where the image has the same pixels, else 0."""
-        shape = self._shape()
-        flags = np.zeros(shape, dtype=np.uint8)
-        for (number, *place), flag in self.flags.items():
-            if flag.shape == shape[-2:]:
-                flags[(number, *place)] = flag
-        found: NDArray[np.uint8] = self._back(flags)
-        return found
+        """Return the doubts of the data's pixels, where the image has such pixels, else 0."""
+        flags, operator = np.zeros(self._shape(), dtype=np.uint8), self.part.operator
+        if geometry.pictured(operator) and operator.coarser == 1:
+            top, left = (int(place) for place in geometry.first_pixel(operator))
+            for here, flag in self.flags.items():
+                rows, columns = flag.shape
+                flags[here][top : top + rows, left : left + columns] = flag
+        return self.part.back(flags)
 
     def _planes(self) -> Any:
         """Return the data, channels first, opacity left out."""
-        opaque = self.image.opaque()
+        opaque = self.part.image.opaque()
         return opaque.ordered() if opaque.channel_axis else opaque.ordered()[None]
 
     def _shape(self) -> tuple[int, ...]:
         """Return the shape of the result, channels first."""
         planes = self._planes().shape
-        image = self.operator.image_shape(planes[-2:])
+        image = self.part.operator.image_shape(planes[-2:])
         return (*planes[:-2], *image) if len(image) == 2 else (3, *planes[1:-2], *image[1:])
-
-    def _back(self, array: NDArray[Any]) -> Any:
-        frame = self.frame
-        ordered = frame.ordered().shape
-        return frame.back(array.reshape(ordered))
 
     def _all(
         self, each: Callable[..., Any], count: int, done: int = 0, kept: Any = None
@@ -193,14 +212,19 @@ class Restoring:
                 return
             yield item
 
+    def _known(self, here: tuple[int, ...], *, spectral: bool) -> Known | None:
+        whole = self.whole
+        return None if whole is None else whole.known(self.part, here, spectral=spectral)
+
     def _posed(self, here: tuple[int, ...], before: int) -> Generator[Progress, None, Posed]:
         """Return the problem of a plane; made once."""
         if here not in self._ready:
             plane = np.asarray(self._planes()[here], dtype=np.float64)
             model = self.models[here[0]] if self.models else None
+            spectral = isinstance(self.method, (Ddrm, Snips))
             going = posed(
-                plane, self.operator, model, self.denoiser, self.todo,
-                spectral=isinstance(self.method, (Ddrm, Snips)),
+                plane, self.part.operator, model, self.denoiser, self.todo, spectral=spectral,
+                known=self._known(here, spectral=spectral),
             )  # fmt: skip
             while True:
                 with stoppable(self.stop):
@@ -220,6 +244,7 @@ def restored(
     denoiser: Denoise,
     method: Restorer | Solver | None = None,
     operator: Operator | None = None,
+    region: Region | None = None,
     stop: Callable[[], bool] | None = None,
     scratch: str | None = None,
 ) -> Generator[Progress, None, Result]:
@@ -235,6 +260,8 @@ def restored(
         Loaded, on whatever device.
     method, operator : optional
         The caller's own, in place of those that the recipe names.
+    region : Region, optional
+        Of the data, the part behind which the image is restored; the noise is that of all data.
     stop : callable, optional
         Asked often.
     scratch : path, optional
@@ -242,14 +269,15 @@ def restored(
     """
     method = method or named_sampler(recipe)
     operator = operator_for(recipe, image, operator)
-    todo = plan(recipe, image, denoiser, method, operator)
+    part = parted(image, operator, region)
+    todo = plan(recipe, part.image, denoiser, method, part.operator)
     exact = isinstance(method, Kadkhodaie)
     yield Progress(0, todo.calls, "measuring the noise")
     with stoppable(stop):
         models = [] if exact else measured(recipe, image, operator)
-    going = Restoring(
-        recipe, method, operator, placed(denoiser, todo), todo, image, models, stop, scratch
-    )
+    whole = None if region is None else Whole(image, operator, models)
+    own = part.models(models, image) if models else []
+    going = Restoring(recipe, method, part, placed(denoiser, todo), todo, own, stop, scratch, whole)
     posterior = None
     if draws(method):
         posterior = yield from going.draws()
@@ -262,12 +290,13 @@ def restored(
         flags=going.whole_flags(),
         recipe=recipe.replace(noise=used),
         noise=tuple(models),
-        source=going.frame,
+        source=part.frame(),
         weights=getattr(getattr(denoiser, "card", None), "sha256", ""),
         citations=citations.of(models, recipe.denoiser, method.kind),
         posterior=posterior,
-        translate=geometry.translate(operator, image),
+        region=part.region,
+        translate=part.translate(image),
         history=tuple(going.history),
-        data=image,
-        operator=operator,
+        data=part.image,
+        operator=part.operator,
     )

@@ -20,7 +20,7 @@ from napari_credible.plan import CUSTOM, Plan, load, named_sampler, placed, plan
 from napari_credible.planes import Progress, Work, denoise_channel
 from napari_credible.posterior import Posterior
 from napari_credible.recipe import DRAWING, Recipe
-from napari_credible.region import Region
+from napari_credible.region import Region, part_of
 from napari_credible.result import Result
 from napari_credible.samplers import Sampler
 from napari_credible.stopping import stoppable
@@ -224,11 +224,11 @@ def steps(
 
     loaded = denoiser or load(recipe)
     if recipe.method == "restore":
-        if region is not None:
-            raise ValueError("restore takes a whole image; cut the image, and leave region out")
         from napari_credible.restoring import restored
 
-        return (yield from restored(recipe, image, loaded, sampler, operator, stop, scratch))
+        return (
+            yield from restored(recipe, image, loaded, sampler, operator, region, stop, scratch)
+        )
     whole = image
     inner: Any = ...
     if region is not None:
@@ -243,7 +243,7 @@ def steps(
     recipe = recipe.replace(noise=_of_image(channels, whole))
     if region is not None:
         channels = within(channels, region, whole)
-    source = image.with_array(image.array[inner])
+    source = image if region is None else part_of(image, inner)
     ordered = by_channel(image)
     flags = np.zeros(ordered.shape, dtype=np.uint8)
     shape = image.ordered().shape

@@ -220,11 +220,15 @@ def _restored(count: int, of: int) -> str:
 def _doubtful(data: Image) -> str:
     """Return how many pixels are missing or saturated, in words, of the first plane of each."""
     from napari_credible.operators import Identity
-    from napari_credible.posed import usable
+    from napari_credible.posed import saturated_from, usable
+
+    def doubtful(plane: Any) -> int:
+        flag = usable(Identity(), plane, saturated_from(Identity(), plane))[1]
+        return int((flag > 0).sum())
 
     planes = [np.asarray(channel.ordered(), dtype=np.float64) for channel in data.channels()]
     firsts = [plane.reshape(-1, *plane.shape[-2:])[0] for plane in planes]
-    count = sum(int((usable(Identity(), first)[1] > 0).sum()) for first in firsts)
+    count = sum(doubtful(first) for first in firsts)
     if not count:
         return "No pixel is missing or saturated: nothing is restored, all is denoised."
     where = " of the first plane" if planes[0].ndim > 2 else ""
