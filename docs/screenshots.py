@@ -14,9 +14,9 @@ from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
 from napari_credible.__main__ import main
+from napari_credible.gui.area import THIS_PLANE
 from napari_credible.gui.family import role_of
 from napari_credible.gui.noise_question import POISSON
-from napari_credible.gui.sample_controls import THIS_PLANE
 
 IMAGES = Path(__file__).parent / "images"
 # The smallest screen that the window is made for.

@@ -146,6 +146,24 @@ def test_maps_of_the_noise_are_cut_to_what_is_read():
 
 
 @pytest.mark.parametrize("method", ["restore", "sample"])
+def test_the_recipe_of_a_part_serves_the_part_alone(method):
+    """Two channels with maps of noise, of which one is worked on."""
+    data = np.stack([measured(SOFT), 2 * measured(SOFT)])
+    noise = tuple(nc.Gaussian(np.full(SHAPE, 4.0) * (k + 1)) for k in range(2))
+    recipe = Recipe.of(method=method, noise=noise, n_draws=2)
+    recipe = recipe.replace(solver="pnp") if method == "restore" else recipe
+    operator = SOFT if method == "restore" else None
+    region = Region((1, 50, 60), (2, 70, 90))
+    part = run(recipe, nc.Image(data, "CYX"), denoiser=PRIOR, operator=operator, region=region)
+    assert part.estimate.shape == (1, 20, 30)
+    alone = part.data or part.source
+    again = run(part.recipe_of_part, alone, denoiser=PRIOR, operator=part.operator)
+    wanted = (1, *part.operator.image_shape(alone.shape[1:])) if operator else (1, 20, 30)
+    assert again.estimate.shape == wanted
+    assert part.recipe_of_part.noise[0].sigma.max() == 8.0
+
+
+@pytest.mark.parametrize("method", ["restore", "sample"])
 def test_sky_coordinates_are_those_of_the_region(method):
     wcs = pytest.importorskip("astropy.wcs").WCS
     fits = pytest.importorskip("astropy.io.fits")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_credible import geometry
@@ -166,10 +165,3 @@ def _with(region: Region, image: Image, window: Window) -> Region:
         for axis, start, stop in zip(image.axes, region.start, region.stop, strict=True)
     ]
     return Region(tuple(int(a) for a, _ in spans), tuple(int(b) for _, b in spans))
-
-
-def outline(image: Image, operator: Operator, region: Region | None) -> tuple[Image, Operator]:
-    """Return data of the size that is read for a region, of which nothing is read, and their H."""
-    empty = image.with_array(np.broadcast_to(np.zeros((), np.float32), image.shape))
-    part = parted(empty, operator, region)
-    return part.image, part.operator

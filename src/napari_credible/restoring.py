@@ -299,4 +299,5 @@ def restored(
         history=tuple(going.history),
         data=part.image,
         operator=part.operator,
+        read=None if region is None else part.read,
     )

@@ -18,7 +18,7 @@ from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
-from napari_credible.region import Region
+from napari_credible.region import Region, cut
 from napari_credible.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Result:
         image, and holds nothing.
     operator : Operator, optional
         How they came from the image, for the data's pixels.
+    read : Region, optional
+        Which part of all data ``data`` are, where only a region was restored: more than it.
     versions : dict of str to str
         Of this package, torch, numpy and Python.
     """
@@ -77,6 +79,7 @@ class Result:
     history: tuple[Any, ...] = ()
     data: Image | None = None
     operator: Operator | None = None
+    read: Region | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
     @property
@@ -111,6 +114,20 @@ class Result:
         if self.recipe.threshold is not None:
             maps["exceedance"] = self.posterior.exceedance(self.recipe.threshold)
         return maps
+
+    @property
+    def recipe_of_part(self) -> Recipe:
+        """The recipe for the part alone that was worked on: its channels, noise maps cut to it."""
+        part, noise = self.read or self.region, self.recipe.noise
+        if part is None or noise is None:
+            return self.recipe
+        image = self.source if self.data is None else self.data
+        models = list(noise) if isinstance(noise, tuple) else [noise]
+        if len(models) > 1:
+            models = models[part.channels(image)]
+        rows, columns = (part.slices[image.axes.index(axis)] for axis in "YX")
+        found = tuple(cut(model, (rows, columns)) for model in models)
+        return self.recipe.replace(noise=found if isinstance(noise, tuple) else found[0])
 
     def widened(self, factor: float) -> Result:
         """Return the same draws with intervals of another width.

@@ -9,6 +9,9 @@ import napari_credible as nc
 from napari_credible.gui.family import LOWER, MEAN, UPPER, Family, family_of
 from napari_credible.gui.inspector import Inspector
 from napari_credible.gui.layers import METADATA_KEY
+from napari_credible.recipe import Recipe
+from napari_credible.region import Region
+from napari_credible.run import run
 from napari_credible.streamed import Streamed
 
 
@@ -144,15 +147,20 @@ def test_results_widen_with_and_without_draws(result):
         dataclasses.replace(result, posterior=None).widened(1.5)
 
 
-def test_a_restored_image_is_tested_on_its_data(make_napari_viewer, qtbot):
+@pytest.mark.parametrize("region", [None, Region((60, 50), (90, 90))])
+def test_a_restored_image_is_tested_on_its_data(region, make_napari_viewer, qtbot):
     """The data have other pixels than the draws: theirs is the residual, where they lie."""
-    x = np.mgrid[:96, :96][1]
+    x = np.mgrid[:192, :192][1]
     operator = nc.operators.Downsample(2)
     data = nc.Gaussian(4.0).draw(operator(100 + 20 * np.sin(x / 14)), 0)
-    result = nc.restore(
-        nc.Image(data, name="waves"), operator, nc.Gaussian(4.0), method="ddrm:4",
-        denoiser="unet_fast", n_draws=3,
+    recipe = Recipe.of(
+        method="restore", operator=operator, noise=nc.Gaussian(4.0),
+        solver="ddrm:4", denoiser="unet_fast", n_draws=3,
     )  # fmt: skip
+    image = nc.Image(data, name="waves")
+    result = run(recipe, image, operator=operator, region=region)
+    begun = (0, 0) if region is None else result.read.start
+    assert region is None or max(begun) > 0
     viewer = make_napari_viewer(show=True)
     widget = Inspector(viewer)
     viewer.window.add_dock_widget(widget)
@@ -169,12 +177,14 @@ def test_a_restored_image_is_tested_on_its_data(make_napari_viewer, qtbot):
     assert abs(checks["mean of the residual"]) < 0.5
     widget.believable.residual.click()
     shown = viewer.layers[-1]
-    assert shown.data.shape == data.shape
+    assert shown.data.shape == result.data.shape
     np.testing.assert_array_equal(shown.data, verdict.residual)
     for corner in ((0, 0), (7, 9)):
-        np.testing.assert_allclose(shown.data_to_world(corner), given.data_to_world(corner))
+        same = given.data_to_world(np.add(corner, begun))
+        np.testing.assert_allclose(shown.data_to_world(corner), same)
     del family.roles["input"]
     axes, matrix, units = widget.believable._placed.of_data()
     assert (axes, len(units)) == ("YX", 2)
     np.testing.assert_allclose(np.diag(matrix), [1, 1, 1])
+    np.testing.assert_allclose(matrix[:2, 2], begun)
     widget.close()

@@ -10,6 +10,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
 import napari_credible as nc
+from napari_credible.gui.area import THIS_PLANE
 from napari_credible.gui.family import family_of, role_of
 from napari_credible.gui.layers import METADATA_KEY
 from napari_credible.gui.physics_question import (
@@ -24,7 +25,9 @@ from napari_credible.gui.physics_question import (
 from napari_credible.gui.preview import PREVIEW_KEY
 from napari_credible.gui.restoring import seen_of
 from napari_credible.operators import Blur, Downsample, Radon, psf_blur
+from napari_credible.parted import parted
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.run import run
 
 MAPS = {"mean", "std", "lower", "upper", "draws"}
@@ -164,10 +167,54 @@ def test_what_reaches_beyond_the_data_begins_before_them(restoring, tiny):
     physics(widget, "blur", GAUSSIAN, std=1.0, boundary="valid")
     asked = widget.asked()
     operator = asked.physics.answer(asked.image).operator
-    seen = seen_of(operator, asked)
+    seen = seen_of(parted(asked.image, operator, None), asked)
     reach = operator.psf.shape[0] // 2
     assert seen.image.shape == (24 + 2 * reach, 32 + 2 * reach)
     np.testing.assert_allclose(seen.attributes["translate"], (3 - reach / 2, 4 - reach / 2))
+
+
+@pytest.mark.parametrize("solver", ["ddrm", "pnp"])
+def test_a_shape_in_a_plane_is_restored_where_it_lies(solver, restoring, finish, typed, tiny):
+    viewer, widget = restoring
+    stack = np.stack([tiny, np.tile(tiny, (3, 3))[:24, :32][::-1]])
+    layer = viewer.add_image(stack, name="a", scale=(2, 0.5, 0.4), translate=(1, 3, 4))
+    corners = [
+        layer.data_to_world((1, *corner)) for corner in [(-9, 5.6), (-9, 19.6), (15.6, 19.6)]
+    ]
+    shapes = viewer.add_shapes([np.array(corners)], shape_type="polygon", name="here")
+    viewer.dims.set_point(0, layer.data_to_world((1, 0, 0))[0])
+    typed(widget, 5.0)
+    widget.controls.layer.value = layer
+    fast(widget, solver)
+    physics(widget, "downsample", factor=2)
+    widget.controls.area.value = shapes
+    widget.controls.planes.value = THIS_PLANE
+    widget.start()
+    finish(widget)
+    found = viewer.layers["a · restored" if solver == "pnp" else "a · mean"]
+    region = Region((1, 0, 6), (2, 16, 20))
+    asked = Recipe.of(**found.metadata[METADATA_KEY]["recipe"])
+    wanted = run(asked, nc.Image(stack), region=region)
+    np.testing.assert_allclose(found.data, wanted.estimate, rtol=1e-5)
+    assert found.data.shape == (1, 32, 28)
+    place = found.data_to_world((0, 0.5, 0.5))
+    np.testing.assert_allclose(place, layer.data_to_world((1, 0, 6)))
+    assert found.metadata[METADATA_KEY]["region"] == {"start": (1, 0, 6), "stop": (2, 16, 20)}
+
+
+def test_a_part_that_h_does_not_allow_is_refused_before_a_run(restoring, typed, tiny, qtbot):
+    viewer, widget = restoring
+    viewer.add_image(tiny, name="a")
+    shapes = viewer.add_shapes([[(4, 4), (4, 12), (12, 12), (12, 4)]], name="here")
+    typed(widget, 5.0)
+    widget.controls.layer.value = viewer.layers["a"]
+    physics(widget, "radon")
+    widget.controls.area.value = shapes
+    said = "mixes the whole image"
+    qtbot.waitUntil(lambda: said in widget.physics.found.text(), timeout=60_000)
+    physics(widget, "blur", GAUSSIAN, std=1.0)
+    said = "outermost pixels"
+    qtbot.waitUntil(lambda: said in widget.physics.found.text(), timeout=60_000)
 
 
 def test_a_sinogram_gives_an_image_with_axes_of_its_own(restoring, finish, typed, clear, qtbot):

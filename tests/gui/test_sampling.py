@@ -12,12 +12,12 @@ from qtpy.QtWidgets import QApplication
 import napari_credible as nc
 from napari_credible import plan
 from napari_credible.composite import composite
+from napari_credible.gui.area import THIS_PLANE, VIEW
 from napari_credible.gui.family import ROLES, Family, family_of, role_of
 from napari_credible.gui.layers import METADATA_KEY
 from napari_credible.gui.picture import LEGEND_KEY
 from napari_credible.gui.placing import with_samples
 from napari_credible.gui.preview import PREVIEW_KEY
-from napari_credible.gui.sample_controls import THIS_PLANE, VIEW
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 from napari_credible.run import run

@@ -241,7 +241,7 @@ class Believable(Tab):
 def _tested(result: Result, stop: Stop) -> Generator[Progress, None, Verdict]:
     """Put the uncertainty of a result to the test, with its intervals as they are now."""
     image = result.source if result.data is None else result.data
-    going = believe.believable(result.recipe, image, operator=result.operator, stop=stop)
+    going = believe.believable(result.recipe_of_part, image, operator=result.operator, stop=stop)
     return (yield from going)
 
 

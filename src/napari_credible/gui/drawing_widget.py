@@ -6,15 +6,18 @@ import gc
 from functools import partial
 from typing import Any
 
+from napari.layers import Shapes
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 
+from napari_credible.gui.area import AreaControls
 from napari_credible.gui.asked import Asked
 from napari_credible.gui.family import Family, family_of
 from napari_credible.gui.live import Live
 from napari_credible.gui.recipe_widget import RecipeWidget
 from napari_credible.gui.sampling import Drawn
 from napari_credible.planes import Progress
+from napari_credible.region import Region
 from napari_credible.result import Result
 
 # Once the layers that were removed are gone from napari as well.
@@ -32,9 +35,33 @@ class DrawingWidget(RecipeWidget):
         Of the recipes.
     """
 
+    controls: AreaControls
+
     def __init__(self, napari_viewer: Viewer, method: str) -> None:
         super().__init__(napari_viewer, method)
         self.live: Live | None = None
+
+    def ready(self) -> None:
+        """Lay the controls out and begin to listen."""
+        super().ready()
+        for control in (self.controls.area, self.controls.planes):
+            control.changed.connect(self._form_changed)
+
+    # ── what is asked ──
+
+    def region(self, asked: Asked) -> Region | None:
+        """Return the part of the layer that the form names.
+
+        Raises
+        ------
+        ValueError
+            One sentence, where it names a shape that is not there.
+        """
+        return self.controls.region(self.viewer, asked)
+
+    def shapes_layers(self) -> list[Shapes]:
+        """Return the layers whose shapes may name a part."""
+        return [layer for layer in self.viewer.layers if isinstance(layer, Shapes)]
 
     # ── what runs ──
 
@@ -121,8 +148,21 @@ class DrawingWidget(RecipeWidget):
     # ── what changes ──
 
     def _layers_changed(self, event: Any = None) -> None:
+        for layer in self.shapes_layers():
+            layer.events.name.connect(self._layers_changed)
+            layer.events.set_data.connect(self._shape_changed)
+        self.controls.area.reset_choices()
         super()._layers_changed(event)
         removed = getattr(event, "type", "") == "removed"
         if removed and isinstance(family_of(event.value), Family):
             # Layers refer to themselves in circles, which Python looks for at its leisure only.
             QTimer.singleShot(_FREED_MS, gc.collect)
+
+    def _shape_changed(self, event: Any = None) -> None:
+        if event is not None and event.source is self.controls.area.value:
+            self._replan()
+
+    def _layer_changed(self, event: Any = None) -> None:
+        super()._layer_changed(event)
+        layer = self.controls.layer.value
+        self.controls.offer_planes(layer is not None and layer.ndim > 2)

@@ -77,11 +77,14 @@ class Placed:
         data, layer = self.family.result.data, self.family.roles.get("input")
         if data is None:
             return self.axes, self.matrix(), tuple(self.layer.units[-len(self.axes) :])
-        axes = data.axes.replace("S", "")
+        axes, read = data.axes.replace("S", ""), self.family.result.read
+        begun = np.eye(len(axes) + 1)
+        if read is not None:
+            begun[:-1, -1] = read.start[: len(axes)]
         if layer is None or layer.ndim != len(axes):
             scale = [s for s, axis in zip(data.scale, data.axes, strict=True) if axis != "S"]
-            return axes, np.diag([*scale, 1.0]), tuple(self.layer.units[-len(axes) :])
-        return axes, matrix_of(layer, len(axes)), tuple(layer.units)
+            return axes, np.diag([*scale, 1.0]) @ begun, tuple(self.layer.units[-len(axes) :])
+        return axes, matrix_of(layer, len(axes)) @ begun, tuple(layer.units)
 
     def flat(self) -> bool:
         """Return whether Y and X are the last axes, and turned by themselves alone."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_credible.gui.layout import SCROLL_BAR, Controls, holding, rows, sentence
+from napari.layers import Shapes
+
+from napari_credible.gui.area import AreaControls
+from napari_credible.gui.layout import SCROLL_BAR, holding, rows, sentence
 from napari_credible.recipe import Recipe
 from napari_credible.restorers import ABOUT, CAUTION, draws_by_name
 
@@ -15,19 +18,21 @@ _FIRST = ("solver", "denoiser", "n_draws", "level", "threshold")
 _OF_DRAWS = ("n_draws", "level", "threshold", "keep", "widen")
 
 
-class RestoreControls(Controls):
+class RestoreControls(AreaControls):
     """By whom it is restored, and how often; the operator is handed to the physics' panel.
 
     Parameters
     ----------
     recipe : Recipe
         To begin with.
-    layers : callable
-        Returns the layers to choose from.
+    layers, shapes : callable
+        Return the layers to choose from.
     """
 
-    def __init__(self, recipe: Recipe, layers: Callable[..., Any]) -> None:
-        super().__init__(recipe, layers, "Restore")
+    def __init__(
+        self, recipe: Recipe, layers: Callable[..., Any], shapes: Callable[[], list[Shapes]]
+    ) -> None:
+        super().__init__(recipe, layers, shapes, "Restore")
         self.layer.label = "data"
         for name in _HIDDEN:
             self.fields.pop(name, None)
@@ -47,7 +52,7 @@ class RestoreControls(Controls):
         self.cancel.text = "Stop"
         self.cancel.tooltip = "Keep the draws that are done; press twice to keep nothing"
         method = [self.fields[name] for name in _FIRST]
-        self.first = (self.layer,)
+        self.first = (self.layer, self.area, self.planes)
         self.method = holding(rows(method[0], self.about, *method[1:]))
         self.method.layout().setContentsMargins(0, 0, SCROLL_BAR, 0)
         self.more = tuple(f for name, f in self.fields.items() if name not in _FIRST)

@@ -47,7 +47,7 @@ class RestoreWidget(DrawingWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "restore")
         recipe = default_recipe().replace(method="restore")
-        self.controls = RestoreControls(recipe, self.image_layers)
+        self.controls = RestoreControls(recipe, self.image_layers, self.shapes_layers)
         self.physics = PhysicsPanel(napari_viewer, self.controls.operator)
         self.physics.changed.connect(self._form_changed)
         self.controls.leading.append(("Physics", self.physics))
@@ -112,13 +112,21 @@ class RestoreWidget(DrawingWidget):
         elif self.controls.draws():
             super().start()
         else:
-            self.begin(self.name, partial(self.working, asked), partial(self._solved, asked=asked))
+            self._solve(asked)
+
+    def _solve(self, asked: RestoreAsked) -> None:
+        try:
+            working = partial(self.working, asked, region=self.region(asked))
+        except ValueError as error:
+            self.say(str(error))
+            return
+        self.begin(self.name, working, partial(self._solved, asked=asked))
 
     def working(
         self, asked: Asked, stop: Stop, region: Region | None = None
     ) -> Generator[Progress, None, Drawn | Solved]:
         """Return the steps to the draws, or to the one image."""
-        return restored(asked, scratch_folder(), stop)
+        return restored(asked, region, scratch_folder(), stop)
 
     def deliver(self, found: Any, asked: Asked) -> int:
         """Add the maps and the draws of a run, or the one image."""
@@ -146,7 +154,7 @@ class RestoreWidget(DrawingWidget):
 
     def planning(self, asked: Any, region: Region | None) -> Work:
         """Return what finds the operator, checks it, and plans the run."""
-        return partial(looked, asked)
+        return partial(looked, asked, region)
 
     def told(self, found: Looked) -> None:
         """Show the plan, and what was found of the operator."""

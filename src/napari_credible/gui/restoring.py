@@ -11,24 +11,27 @@ import numpy as np
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.noise_question import MEASURE
 from napari_credible.gui.physics_question import Physics, PhysicsQuestion
-from napari_credible.gui.placing import regridded
+from napari_credible.gui.placing import moved, regridded
 from napari_credible.gui.planner import planned
 from napari_credible.gui.sampling import Drawn, Seen, drawn
 from napari_credible.io.image import Image
 from napari_credible.plan import named_operator
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
+from napari_credible.region import Region
 from napari_credible.restorers import draws_by_name
 from napari_credible.result import Result
 from napari_credible.run import steps
 
 if TYPE_CHECKING:
     from napari_credible.operators import Operator
+    from napari_credible.parted import Part
 
 # An operator that knows its image's size is checked on so many pixels of it.
 _CHECKED = 128
 # It takes the data as they are, without noise.
 _EXACT = "ks"
+_CUT = "The layer's outermost pixels, for which it looks beyond the layer, are left out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,29 +87,31 @@ class Looked:
 
 
 def restored(
-    asked: Asked, scratch: str | None, stop: Stop
+    asked: Asked, region: Region | None, scratch: str | None, stop: Stop
 ) -> Generator[Progress, None, Drawn | Solved]:
     """Restore as a recipe asks; stopped after two draws, it ends with what is done."""
-    from napari_credible.geometry import fitted
+    from napari_credible.parted import parted
+    from napari_credible.posed import operator_for
 
     recipe = yield from asked.measured()
-    operator = named_operator(recipe)
-    seen = seen_of(fitted(operator, asked.image, operator.coarser), asked)
-    going = steps(recipe, asked.image, scratch=scratch, stop=stop)
+    part = parted(asked.image, operator_for(recipe, asked.image), region)
+    seen = seen_of(part, asked)
+    going = steps(recipe, asked.image, region=region, scratch=scratch, stop=stop)
     if draws_by_name(recipe.solver):
         return (yield from drawn(going, recipe, seen))
     result = yield from going
     return Solved(result, seen)
 
 
-def seen_of(operator: Operator, asked: Asked) -> Seen:
+def seen_of(part: Part, asked: Asked) -> Seen:
     """Return what is restored: its axes, and where its layers lie."""
     from napari_credible import geometry
 
-    image = asked.image
-    made = geometry.frame(operator, image)
-    first = geometry.first_pixel(operator)
-    attributes = regridded(asked.attributes, image, made, first, operator.coarser)
+    image, operator, made = asked.image, part.operator, part.frame()
+    rows, columns = geometry.first_pixel(operator)
+    first = (rows - (part.inner[0].start or 0), columns - (part.inner[1].start or 0))
+    begun = moved(asked.attributes, part.read.start)
+    attributes = regridded(begun, image, made, first, operator.coarser)
     if geometry.pictured(operator):
         return Seen(made, attributes)
     attributes.pop("contrast_limits", None)
@@ -116,25 +121,31 @@ def seen_of(operator: Operator, asked: Asked) -> Seen:
     return Seen(made, {**attributes, "axis_labels": tuple(labels)}, alike=False)
 
 
-def looked(asked: RestoreAsked, stop: Stop) -> Generator[Progress, None, Looked]:
-    """Find the operator, check it, and plan the run.
+def looked(
+    asked: RestoreAsked, region: Region | None, stop: Stop
+) -> Generator[Progress, None, Looked]:
+    """Find the operator, check it, and plan the run on a part of the data, or on all.
 
     Raises
     ------
     ValueError
-        One sentence, where the operator cannot be or does not fit the data.
+        One sentence, where the operator cannot be, does not fit the data, or allows no part.
     """
     from napari_credible.geometry import fitted
+    from napari_credible.parted import parted
 
     yield Progress(0, 1, "looking at the physics")
     assert asked.physics is not None
     physics = asked.physics.answer(asked.image)
     operator = fitted(physics.operator, asked.image, physics.operator.coarser)
-    said = [physics.words, _resampled(physics.operator, operator)]
-    words = " ".join(filter(None, [*said, checked(operator, asked.image)]))
+    said = [physics.words, _resampled(physics.operator, operator), checked(operator, asked.image)]
+    part = parted(asked.image, operator, region)
+    if part.region != region:
+        said.append(_CUT)
+    words = " ".join(filter(None, said))
     recipe = asked.recipe.replace(operator=physics.spelling)
-    ready = replace(asked, recipe=recipe, physics=None)
-    plan = yield from planned(ready, None, stop, operator)
+    ready = replace(asked, recipe=recipe, physics=None, image=part.image)
+    plan = yield from planned(ready, None, stop, part.operator)
     return Looked(plan, words, physics)
 
 

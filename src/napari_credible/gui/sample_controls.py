@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import ComboBox
 from napari.layers import Shapes
 
-from napari_credible.gui.layout import Controls, sentence
+from napari_credible.gui.area import AreaControls
+from napari_credible.gui.layout import sentence
 from napari_credible.recipe import Recipe
 from napari_credible.samplers import ABOUT
 
-WHOLE, VIEW = "the whole layer", "what is in view"
-THIS_PLANE, ALL_PLANES = "this plane", "all planes"
 # Nothing of it is shown: the maps have the numbers of the posterior.
 _HIDDEN = ("dtype", "probes")
 _FIRST = ("denoiser", "sampler", "n_draws", "level", "threshold")
 
 
-class SampleControls(Controls):
+class SampleControls(AreaControls):
     """Which part is sampled, by whom, how often; and a quick map of the view without draws.
 
     Parameters
@@ -33,22 +31,10 @@ class SampleControls(Controls):
     def __init__(
         self, recipe: Recipe, layers: Callable[..., Any], shapes: Callable[[], list[Shapes]]
     ) -> None:
-        super().__init__(recipe, layers, "Sample")
-        self._shapes = shapes
+        super().__init__(recipe, layers, shapes, "Sample")
         for name in _HIDDEN:
             self.fields.pop(name, None)
         self.fields["n_draws"].label = "draws"
-        self.area = ComboBox(
-            label="area",
-            choices=self._areas,
-            nullable=False,
-            tooltip="Add a Shapes layer and draw a rectangle to choose a part",
-        )
-        self.planes = ComboBox(
-            label="planes",
-            choices=[ALL_PLANES, THIS_PLANE],
-            tooltip="Of a stack, a time series or several channels",
-        )
         self.about = sentence()
         self.fields["sampler"].changed.connect(self._explain)
         self._explain()
@@ -61,10 +47,6 @@ class SampleControls(Controls):
         self.first = (self.layer, self.area, self.planes, *first[:2], self.about, *first[2:])
         self.more = tuple(f for name, f in self.fields.items() if name not in _FIRST)
         self.looks = (self.preview,)
-
-    def _areas(self, _: Any = None) -> list[tuple[str, Any]]:
-        drawn = [(f"the shape in {layer.name!r}", layer) for layer in self._shapes()]
-        return [(WHOLE, WHOLE), (VIEW, VIEW), *drawn]
 
     def _explain(self, _: Any = None) -> None:
         """Say what a sampler is good for."""
