@@ -5,6 +5,7 @@ import pytest
 
 import napari_credible as nc
 from napari_credible.gui.adapt_widget import AdaptWidget
+from napari_credible.gui.family import ROLE_KEY, STD
 
 
 @pytest.fixture
@@ -100,3 +101,14 @@ def test_without_a_layer_it_says_what_to_do(adapting):
     widget.start()
     assert "Open an image" in widget.controls.status.text()
     assert not widget.controls.run.enabled
+
+
+def test_the_list_knows_names_and_offers_no_map(adapting, few, scene):
+    """Selecting a clean example must not change what is adapted to."""
+    viewer, widget = adapting
+    layer = few(viewer, widget, scene)
+    viewer.add_image(scene[:64, :64], name="std", metadata={ROLE_KEY: STD})
+    viewer.add_image(scene[:64, :64], name="b")
+    layer.name = "mine"
+    assert {choice.name for choice in widget.controls.layer.choices} == {"mine", "b"}
+    assert widget.controls.layer.value is layer

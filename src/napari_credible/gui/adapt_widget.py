@@ -8,9 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from napari.layers import Image as ImageLayer
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_credible.adapt.modes import External
 from napari_credible.denoise.learned import Learned
@@ -19,15 +18,12 @@ from napari_credible.gui import adapt_work as work
 from napari_credible.gui.adapt_form import AdaptControls, lay_out
 from napari_credible.gui.adapt_plot import AdaptPlot, Course
 from napari_credible.gui.adapt_work import Question
-from napari_credible.gui.job import Answers, Job, abandon_all, in_words, notify
+from napari_credible.gui.job import Answers, Job
+from napari_credible.gui.layer_widget import NO_LAYER, LayerWidget
 from napari_credible.gui.layers import METADATA_KEY, attributes_of, image_from_layer
-from napari_credible.gui.noise_panel import NoisePanel
-from napari_credible.gui.preview import PREVIEW_KEY
-
-_NO_LAYER = "Open an image, or File > Open Sample > Credible."
 
 
-class AdaptWidget(QWidget):  # type: ignore[misc]
+class AdaptWidget(LayerWidget):
     """Adapt a network to an image layer.
 
     Parameters
@@ -37,45 +33,29 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
-        self.jobs: dict[str, Job] = {}
+        super().__init__(napari_viewer)
         self.adapted: Learned | None = None
         self._question: Question | None = None
         self._stop = Event()
-        self.noise = NoisePanel(napari_viewer)
         self.plot = AdaptPlot(napari_viewer)
         self.course = Course()
-        self.controls = AdaptControls(self._image_layers)
+        self.controls = AdaptControls(self.image_layers)
         lay_out(self, self.controls, self.noise, self.plot)
-        self._connect()
+        self.listen()
         self._layers_changed()
 
-    def _connect(self) -> None:
+    def listen(self) -> None:
+        """Begin to listen to the form and to the viewer."""
+        super().listen()
         controls = self.controls
-        controls.layer.changed.connect(self._layer_changed)
-        controls.run.clicked.connect(self.start)
         controls.stop.clicked.connect(self.stop)
-        controls.cancel.clicked.connect(self.cancel)
         controls.look.clicked.connect(self.look)
         controls.save.clicked.connect(self.ask_where)
         controls.compare.clicked.connect(self.compare)
-        self.noise.measure_requested.connect(self.measure)
-        for event in self._layer_events():
-            event.connect(self._layers_changed)
-        # A destroyed widget cannot be asked any more: what must stop is handed over by itself.
-        self.destroyed.connect(partial(abandon_all, self.jobs))
-
-    def _layer_events(self) -> list[Any]:
-        return [self.viewer.layers.events.inserted, self.viewer.layers.events.removed]
 
     def closeEvent(self, event: Any) -> None:
         """Stop everything and let go of the viewer."""
-        abandon_all(self.jobs)
-        self.noise.close()
         self.plot.let_go()
-        for each in self._layer_events():
-            each.disconnect(self._layers_changed)
         super().closeEvent(event)
 
     # ── what is asked ──
@@ -84,7 +64,7 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
         """Return what the form asks, or say what it lacks."""
         controls, layer = self.controls, self.controls.layer.value
         if layer is None:
-            self.say(_NO_LAYER)
+            self.say(NO_LAYER)
             return None
         try:
             mode = controls.chosen()
@@ -117,11 +97,6 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
         """End at the next step and keep the best so far."""
         self._stop.set()
         self.controls.stop.enabled = False
-
-    def cancel(self) -> None:
-        """End and keep nothing."""
-        if "run" in self.jobs:
-            self.jobs["run"].cancel()
 
     def compare(self) -> None:
         """Rank the shipped denoisers, and the adapted one, in a worker."""
@@ -208,37 +183,18 @@ class AdaptWidget(QWidget):  # type: ignore[misc]
         if cancelled:
             self.say("Cancelled; nothing was kept.")
 
-    def fail(self, error: Exception) -> None:
-        """Say what went wrong, as a notification and in the widget."""
-        self.say(in_words(error))
-        notify(error)
-
-    def say(self, text: str) -> None:
-        """Show a sentence at the foot of the widget."""
-        self.controls.status.setText(text)
-
     # ── what changes ──
 
-    def _image_layers(self, _: Any = None) -> list[ImageLayer]:
-        return [
-            layer
-            for layer in self.viewer.layers
-            if isinstance(layer, ImageLayer) and PREVIEW_KEY not in layer.metadata
-        ]
-
-    def _layers_changed(self, _: Any = None) -> None:
-        before = self.controls.layer.value
-        self.controls.layer.reset_choices()
+    def _layers_changed(self, event: Any = None) -> None:
         self.controls.examples.reset_choices()
-        if self.controls.layer.value is not before or before is None:
-            self._layer_changed()
+        super()._layers_changed(event)
 
     def _layer_changed(self, _: Any = None) -> None:
         layer = self.controls.layer.value
         for button in (self.controls.run, self.controls.compare):
             button.enabled = layer is not None and "run" not in self.jobs
         self.noise.forget()
-        self.say("" if layer is not None else _NO_LAYER)
+        self.say("" if layer is not None else NO_LAYER)
         if layer is None:
             return
         try:

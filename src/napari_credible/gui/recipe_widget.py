@@ -6,33 +6,29 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
 
-from napari.layers import Image as ImageLayer
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QWidget
 from superqt.utils import qdebounced
 
 from napari_credible.gui import asked as work
 from napari_credible.gui.actions import Actions
 from napari_credible.gui.asked import Asked, Stop
 from napari_credible.gui.axes_panel import AxesPanel
-from napari_credible.gui.family import role_of
-from napari_credible.gui.job import Answers, Job, Work, abandon_all, in_words, notify
+from napari_credible.gui.job import Answers, Job, Work
+from napari_credible.gui.layer_widget import NO_LAYER, LayerWidget
 from napari_credible.gui.layers import attributes_of, image_from_layer
 from napari_credible.gui.layout import Controls, lay_out
-from napari_credible.gui.noise_panel import NoisePanel
 from napari_credible.gui.planner import planned
-from napari_credible.gui.preview import PREVIEW_KEY, Preview
+from napari_credible.gui.preview import Preview
 from napari_credible.plan import duration
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 
-_NO_LAYER = "Open an image, or File > Open Sample > Credible."
 _STOPPED = "Stopped; nothing was added."
 _SETTLED_MS = 400
 
 
-class RecipeWidget(QWidget):  # type: ignore[misc]
+class RecipeWidget(LayerWidget):
     """A form that spells a recipe, and what runs it; never built itself.
 
     Who builds on it says what is worked on (:meth:`region`), how (:meth:`working`), what is done
@@ -52,12 +48,9 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
     preview: Preview
 
     def __init__(self, napari_viewer: Viewer, method: str) -> None:
-        super().__init__()
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.method = method
-        self.jobs: dict[str, Any] = {}
         self.axes = AxesPanel()
-        self.noise = NoisePanel(napari_viewer)
         self.actions = Actions(self)
         self._replan = qdebounced(self._plan, timeout=_SETTLED_MS)
 
@@ -65,37 +58,22 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         """Lay the controls out and begin to listen."""
         self.controls.actions = self.actions
         lay_out(self, self.controls, self.axes, self.noise)
-        self._connect()
+        self.listen()
         self._layers_changed()
 
-    def _connect(self) -> None:
-        controls = self.controls
-        controls.layer.changed.connect(self._layer_changed)
-        controls.run.clicked.connect(self.start)
-        controls.cancel.clicked.connect(self.cancel)
-        controls.preview.changed.connect(self._preview_turned)
-        for field in controls.fields.values():
+    def listen(self) -> None:
+        """Begin to listen to the form and to the viewer."""
+        super().listen()
+        self.viewer.layers.selection.events.active.connect(self._follow)
+        self.controls.preview.changed.connect(self._preview_turned)
+        for field in self.controls.fields.values():
             field.changed.connect(self._form_changed)
         self.axes.changed.connect(self._form_changed)
         self.noise.changed.connect(self._form_changed)
-        self.noise.measure_requested.connect(self.measure)
-        for event in self._layer_events():
-            event.connect(self._layers_changed)
-        self.viewer.layers.selection.events.active.connect(self._follow)
-        # A destroyed widget cannot be asked any more: what must stop is handed over by itself.
-        self.destroyed.connect(partial(abandon_all, self.jobs))
-
-    def _layer_events(self) -> list[Any]:
-        events = self.viewer.layers.events
-        return [events.inserted, events.removed]
 
     def closeEvent(self, event: Any) -> None:
         """Stop everything and let go of the viewer."""
-        abandon_all(self.jobs)
         self.preview.close()
-        self.noise.close()
-        for each in self._layer_events():
-            each.disconnect(self._layers_changed)
         self.viewer.layers.selection.events.active.disconnect(self._follow)
         super().closeEvent(event)
 
@@ -115,10 +93,6 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         """Put what was found into the viewer, at once; return how many layers."""
         raise NotImplementedError
 
-    def start(self) -> None:
-        """Run what the form asks in a worker."""
-        raise NotImplementedError
-
     # ── what is asked ──
 
     def recipe(self) -> Recipe:
@@ -130,7 +104,7 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         """Return what the form asks, or say what it lacks."""
         layer = self.controls.layer.value
         if layer is None:
-            self.say(_NO_LAYER)
+            self.say(NO_LAYER)
             return None
         try:
             return self.asked_of(layer, self.recipe())
@@ -197,11 +171,6 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
             answers = Answers(self._measured, self.fail, self._step, self._ended)
             self.jobs["run"] = Job(partial(work.measure, asked), answers, "Measure noise")
 
-    def cancel(self) -> None:
-        """Stop the run."""
-        if "run" in self.jobs:
-            self.jobs["run"].cancel()
-
     def _stop(self, name: str) -> None:
         if name in self.jobs:
             self.jobs.pop(name).abandon()
@@ -234,38 +203,11 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         if all(model.evidence is not None for model in models):
             self.noise.show_measured(models)
 
-    def fail(self, error: Exception) -> None:
-        """Say what went wrong, as a notification and in the widget."""
-        self.say(in_words(error))
-        notify(error)
-
     def _busy(self, busy: bool) -> None:
         self.controls.busy(busy)
         self.noise.setEnabled(not busy)
 
-    def say(self, text: str) -> None:
-        """Show a sentence at the foot of the widget."""
-        self.controls.status.setText(text)
-
     # ── what changes ──
-
-    def image_layers(self, _: Any = None) -> list[ImageLayer]:
-        """Return the layers that may be worked on: no previews, nothing that was sampled."""
-        return [
-            layer
-            for layer in self.viewer.layers
-            if isinstance(layer, ImageLayer)
-            and PREVIEW_KEY not in layer.metadata
-            and not role_of(layer)
-        ]
-
-    def _layers_changed(self, _: Any = None) -> None:
-        for layer in self.image_layers():  # a second connection of the same call is none
-            layer.events.name.connect(self._layers_changed)
-        before = self.controls.layer.value
-        self.controls.layer.reset_choices()
-        if self.controls.layer.value is not before or before is None:
-            self._layer_changed()
 
     def _follow(self, event: Any) -> None:
         if event.value in self.image_layers() and "run" not in self.jobs:
@@ -276,7 +218,7 @@ class RecipeWidget(QWidget):  # type: ignore[misc]
         self.controls.run.enabled = layer is not None and "run" not in self.jobs
         self.axes.set_layer(layer)
         self.noise.forget()
-        self.say("" if layer is not None else _NO_LAYER)
+        self.say("" if layer is not None else NO_LAYER)
         try:
             self.noise.set_header(image_from_layer(layer).header if layer is not None else {})
         except ValueError as error:
