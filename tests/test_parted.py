@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import napari_credible as nc
+from napari_credible import parted
 from napari_credible.denoise.oracles import GaussianPrior
 from napari_credible.flags import Flag
 from napari_credible.operators import (
     Bayer,
     Blur,
     CompressedSensing,
+    Decorrelated,
     Downsample,
     Identity,
     Mask,
@@ -90,21 +92,71 @@ def test_of_a_stack_planes_are_chosen_whatever_the_operator():
     assert part.translate[0] == 1
 
 
-def test_where_h_looks_beyond_the_image_the_outermost_data_are_left_out():
-    data = measured(SOFT)
-    part = restored(SOFT, data, Region((0, 60), (30, 160)))
-    assert part.region == Region((2, 60), (30, 158))
-    assert part.estimate.shape == (28, 98)
-    holes = restored(HOLES, data, Region((0, 60), (30, 160)))
-    assert holes.region == Region((0, 60), (30, 160))
+@pytest.mark.parametrize(
+    ("operator", "kept"),
+    [
+        (SOFT, Region((1, 60), (30, 159))),
+        (Blur(np.ones((1, 9))), Region((0, 60), (30, 156))),
+        (Downsample(4) @ Blur(np.ones((9, 1))), Region((1, 60), (30, 160))),
+        (HOLES, Region((0, 60), (30, 160))),
+        (Bayer(), Region((0, 60), (30, 160))),
+        (replace(SOFT, boundary="valid"), Region((0, 60), (30, 160))),
+    ],
+    ids=str,
+)
+def test_only_data_for_which_h_looks_beyond_the_image_are_left_out(operator, kept):
+    part = restored(operator, np.full(SHAPE, 100.0), Region((0, 60), (30, 160)))
+    assert part.region == kept
+    sides = tuple(operator.coarser * n for n in kept.shape)
+    assert part.estimate.shape[-2:] == sides
+
+
+def test_odd_sides_of_a_mosaic_are_kept():
+    data = np.full((151, 151), 100.0)
+    part = restored(Bayer(), data, Region((101, 100), (151, 151)))
+    assert part.estimate.shape == (3, 50, 51)
+
+
+def test_data_that_a_wide_psf_brings_from_afar_are_read(monkeypatch):
+    """The impostor reads 32 pixels around the region, whatever the PSF."""
+    wide = Blur.gaussian(10.0)
+    data = measured(wide, (300, 300), sigma=1.0)
+    recipe = RECIPE.replace(noise=nc.Gaussian(1.0))
+    region = Region((140, 140), (160, 160))
+    whole = restored(wide, data, recipe=recipe).estimate[region.slices]
+    part = restored(wide, data, region, recipe)
+    monkeypatch.setattr(parted, "_margins", lambda _: (32, 32))
+    near = restored(wide, data, region, recipe)
+    off = np.abs(part.estimate - whole).mean()
+    assert off < 0.3 * np.abs(near.estimate - whole).mean()
+
+
+def test_range_and_noise_are_those_of_the_whole_image():
+    """A bright object outside decides what the network takes for small, here as there."""
+    rng = np.random.default_rng(0)
+    image = 100 + 8 * np.sin(np.arange(200) / 3) * np.ones((200, 1))
+    image[150:170, 150:170] = 1500
+    data = nc.Image(image + 10 * rng.standard_normal(image.shape))
+    recipe = Recipe.of(method="restore", denoiser="unet_fast", solver="pnp")
+    region = Region((20, 20), (60, 60))
+    whole, part, alone = (
+        run(recipe, each, operator=SOFT, region=where).estimate
+        for each, where in (
+            (data, None), (data, region), (data.with_array(data.array[:100, :100]), region)
+        )
+    )  # fmt: skip
+    off = np.abs(part - whole[region.slices]).mean()
+    assert off < 0.1 * np.abs(alone - whole[region.slices]).mean()
 
 
 @pytest.mark.parametrize(
     ("operator", "region", "words"),
     [
-        (Radon(np.arange(160) * 1.125), REGION, "mixes the whole image"),
-        (CompressedSensing(0.25, 0), REGION, "mixes the whole image"),
-        (SOFT, Region((0, 0), (2, 2)), "looks beyond the image; give a region further inside"),
+        (Radon(np.arange(160) * 1.125), REGION, "no part of Radon.* can be told"),
+        (CompressedSensing(0.25, 0), REGION, "no part of .* can be told from the rest"),
+        (Decorrelated(Identity(), np.ones((1, 1))), REGION, "no part of .* can be told"),
+        (Mask(np.hypot(*np.indices(SHAPE)) > 180), REGION, "nothing is seen in the 84 x 94 data"),
+        (SOFT, Region((0, 0), (1, 9)), "looks beyond the image; give a region further inside"),
         (SOFT, Region((0, 0), (200, 2)), "does not lie in an image of shape"),
     ],
 )
@@ -113,15 +165,44 @@ def test_what_cannot_be_restored_by_itself_is_refused(operator, region, words):
         restored(operator, np.full(SHAPE, 100.0), region)
 
 
+def test_a_method_that_needs_singular_values_is_refused_before_a_run():
+    recipe = RECIPE.replace(solver="ddrm:4", n_draws=2)
+    restored(SOFT, measured(SOFT), recipe=recipe)
+    with pytest.raises(ValueError, match=r"no fast singular values .* take 'mmps'"):
+        restored(SOFT, measured(SOFT), REGION, recipe)
+
+
+def test_colours_are_restored_together():
+    data = nc.Image(np.full((*SHAPE, 3), 100.0), "YXS")
+    with pytest.raises(ValueError, match="cuts the colours"):
+        restored(SOFT, data, Region((50, 60, 0), (70, 90, 2)))
+    part = restored(SOFT, data, Region((50, 60, 0), (70, 90, 3)))
+    assert part.estimate.shape == (20, 30, 3)
+
+
+def test_a_doubt_in_a_mosaic_is_one_of_all_colours():
+    data = np.full(SHAPE, 100.0)
+    data[61, 71] = np.nan
+    part = restored(Bayer("RGGB"), data, REGION)
+    assert (part.flags[:, 11, 11] & Flag.NOT_FINITE).all()
+    assert part.flags.astype(bool).sum() == 3
+
+
 def test_draws_and_flags_are_those_of_the_region():
-    data = np.minimum(np.round(measured(SOFT, sigma=2.0)), 112.0)
+    """So few data are saturated in the region that it alone could not tell."""
+    data = np.round(measured(SOFT, sigma=2.0))
+    data[:10] = 140.0
+    data = np.minimum(data, 140.0)
+    data[60, 70:76] = 140.0
     data[55, 66] = np.nan
     recipe = RECIPE.replace(solver="mmps", n_draws=3, noise=nc.Gaussian(2.0))
     part = restored(SOFT, data, REGION, recipe)
     assert part.posterior.draws.shape == (3, 20, 30)
     assert part.flags[5, 6] & Flag.NOT_FINITE
-    full = (data == 112.0)[REGION.slices]
-    assert ((part.flags & Flag.SATURATED) > 0)[full].mean() > 0.9
+    full = (data == 140.0)[REGION.slices]
+    assert full.sum() == 6
+    assert ((part.flags & Flag.SATURATED) > 0)[full].all()
+    assert np.isnan(part.data.array).sum() == 7
     assert not (part.flags[~full & np.isfinite(data[REGION.slices])] > 0).any()
 
 
@@ -180,3 +261,18 @@ def test_sky_coordinates_are_those_of_the_region(method):
     own = fits.Header.fromstring(part.image.header["_cards"], sep="\n")
     found = wcs(own).all_pix2world(3, 4, 0)
     np.testing.assert_allclose(found, wcs(header).all_pix2world(63, 54, 0))
+
+
+@pytest.mark.parametrize("method", ["denoise", "restore"])
+def test_a_plane_of_a_cube_keeps_its_wavelength(method):
+    fits = pytest.importorskip("astropy.io.fits")
+    header = fits.Header({"CTYPE3": "WAVE", "CRPIX3": 1.0, "CRVAL3": 5e-7, "CDELT3": 1e-9})
+    cards = header.tostring(sep="\n", endcard=False, padding=False)
+    cube = nc.Image(np.full((6, 40, 40), 100.0), "ZYX", header={"_cards": cards})
+    recipe = Recipe.of(method=method, noise=nc.Gaussian(4.0))
+    recipe = recipe.replace(solver="pnp") if method == "restore" else recipe
+    operator = SOFT if method == "restore" else None
+    region = Region((5, 0, 0), (6, 40, 40))
+    part = run(recipe, cube, denoiser=PRIOR, operator=operator, region=region)
+    own = fits.Header.fromstring(part.image.header["_cards"], sep="\n")
+    assert own["CRPIX3"] == -4.0

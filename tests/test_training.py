@@ -114,6 +114,27 @@ def test_a_run_goes_on_with_its_own_optimiser_alone(config, tmp_path):
         prepared(config, tmp_path, "cpu")
 
 
+def test_a_checkpoint_of_before_there_were_two_optimisers_goes_on(config, tmp_path):
+    begun = trained(config, tmp_path, stop=lambda: True)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    saved["optimiser"] = saved.pop("optimisers")[0]
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    again = prepared(config, tmp_path, "cpu")
+    assert again.step == begun.step
+    held = next(iter(again.optimisers[0].state.values()))["exp_avg"]
+    assert torch.equal(held, next(iter(begun.optimisers[0].state.values()))["exp_avg"])
+
+
+def test_moments_of_other_weights_are_refused(config, tmp_path):
+    trained(config, tmp_path, stop=lambda: True)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    moments = next(iter(saved["optimisers"][0]["state"].values()))
+    moments["exp_avg"] = moments["exp_avg"][:1]
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="another optimiser, or with other weights"):
+        prepared(config, tmp_path, "cpu")
+
+
 def test_muon_serves_the_unet_alone(config, tmp_path):
     sparse = replace(by("muon", config), network=CSCShape())
     with pytest.raises(ValueError, match="'muon', which serves networks of kind 'unet' alone"):

@@ -42,10 +42,11 @@ def variant(name, **changes):
     """Return a shipped denoiser whose network has other numbers but the same weights."""
     shipped = nc.load_denoiser(name)
     net = network(replace(shipped.net.shape, **changes)).eval().requires_grad_(False)
-    own = net.state_dict()
-    net.load_state_dict(
-        {k: v[tuple(map(slice, own[k].shape))] for k, v in shipped.net.state_dict().items()}
-    )
+    values = dict(shipped.net.state_dict())
+    for part in ("log_threshold", "power"):  # one for each step
+        if part in values:
+            values[part] = values[part][: net.shape.unfoldings]
+    net.load_state_dict(values)
     return replace(shipped, net=net)
 
 

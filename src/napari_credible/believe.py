@@ -34,8 +34,9 @@ from napari_credible.planes import Progress
 from napari_credible.posed import measured, operator_for
 from napari_credible.recipe import DRAWING, UNSURE, Recipe
 from napari_credible.restorers import draws as drawing
+from napari_credible.restorers import spectral
 from napari_credible.run import channels_of, steps
-from napari_credible.samplers import Ddrm, Kadkhodaie, Snips
+from napari_credible.samplers import Kadkhodaie
 from napari_credible.stopping import Stopped, stoppable
 
 __all__ = ["Check", "Verdict", "believable"]
@@ -167,8 +168,8 @@ def _parts(
     if recipe.method != "restore":
         return list(of_channels(image, channels_of(recipe, image), side))
     operator = operator_for(recipe, image, operator)
-    spectral = isinstance(method, (Ddrm, Snips))
-    return list(of_data(image, measured(recipe, image, operator), operator, side, spectral))
+    models = measured(recipe, image, operator)
+    return list(of_data(image, models, operator, side, spectral(method)))
 
 
 @dataclass(frozen=True, eq=False)

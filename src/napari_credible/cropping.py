@@ -18,6 +18,7 @@ from napari_credible.operators import (
 )
 
 Window = tuple[slice, slice]
+Edges = tuple[int, int, int, int]
 Shape = tuple[int, ...]
 
 
@@ -62,8 +63,7 @@ def cropped_with_window(
     if isinstance(operator, Downsample):
         return operator, _times(window, operator.factor)
     if isinstance(operator, Bayer):  # its pattern begins at even rows and columns
-        even = all(side.start % 2 == 0 and side.stop % 2 == 0 for side in window)
-        return (operator, window) if even else None
+        return (operator, window) if all(side.start % 2 == 0 for side in window) else None
     if isinstance(operator, Blur):
         return _blurred(operator, window, data_shape)
     return None
@@ -98,6 +98,26 @@ def _blurred(operator: Blur, window: Window, data_shape: Shape) -> tuple[Operato
             return None
         seen.append(slice(first, behind))
     return replace(operator, boundary="valid"), (seen[0], seen[1])
+
+
+def edges(operator: Operator) -> Edges:
+    """Return how many data lie too near an edge to be a part, since H looks beyond it there.
+
+    Returns
+    -------
+    tuple of int
+        Rows at the top, columns at the left, rows at the bottom, columns at the right.
+    """
+    if isinstance(operator, Compose):
+        last, first, coarser = edges(operator.last), edges(operator.first), operator.last.coarser
+        top, left, bottom, right = (a - (-b // coarser) for a, b in zip(last, first, strict=True))
+        return top, left, bottom, right
+    if isinstance(operator, Whitened):
+        return edges(operator.operator)
+    if isinstance(operator, Blur) and operator.boundary != "valid":
+        height, width = operator.psf.shape
+        return height - 1 - height // 2, width - 1 - width // 2, height // 2, width // 2
+    return 0, 0, 0, 0
 
 
 def _times(window: Window, factor: int) -> Window:

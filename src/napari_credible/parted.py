@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
 
 from napari_credible import geometry
-from napari_credible.cropping import Window, cropped
+from napari_credible.cropping import Window, cropped, edges
 from napari_credible.io.image import Image
-from napari_credible.operators import Operator
+from napari_credible.operators import Bayer, Blur, Operator
 from napari_credible.region import Model, Region, cut, part_of
 
-# Data around the region that are read: an image is known badly where data end.
+# Read around all data that see the region: an image is known badly where data end.
 _MARGIN = 32
 
 
@@ -75,7 +76,9 @@ class Part:
         return tuple(sides.get(axis, slice(None)) for axis in made.axes)
 
 
-def parted(image: Image, operator: Operator, region: Region | None) -> Part:
+def parted(
+    image: Image, operator: Operator, region: Region | None, *, spectral: bool = False
+) -> Part:
     """Return the data of a region as a problem of its own.
 
     Parameters
@@ -85,58 +88,99 @@ def parted(image: Image, operator: Operator, region: Region | None) -> Part:
     operator : Operator
         H of all data, for their pixels.
     region : Region, optional
-        None for all data. Where the operator looks beyond the image's edge, a region that
-        touches it loses the outermost data.
+        None for all data. Where H looks beyond the image, a region at its edge loses data there.
+    spectral : bool
+        Whether the method needs singular values.
 
     Raises
     ------
     ValueError
-        One sentence, where the region lies outside, or H mixes the whole image.
+        One sentence, where the region lies outside, sees nothing or cuts colours, or where no
+        part of H can be told from the rest.
     """
     if region is None:
         everything = Region((0,) * len(image.shape), image.shape)
         return Part(image, operator, everything, (slice(None), slice(None)))
     region.check(image)
+    if "S" in image.axes and region.slices[image.axes.index("S")] != slice(0, image.shape[-1]):
+        raise ValueError("the region cuts the colours of the image; let it hold all of axis S")
     asked, shape = _window(region, image), tuple(image.ordered().shape[-2:])
     if asked == tuple(slice(0, n) for n in shape):
         found = part_of(image, region.slices)
         return Part(found, operator, region, (slice(None), slice(None)), region)
-    window, part = _read(operator, asked, shape)
-    rows, columns = (
-        slice(max(a.start, w.start), min(a.stop, w.stop))
-        for a, w in zip(asked, window, strict=True)
-    )
-    if any(side.start >= side.stop for side in (rows, columns)):
+    window, kept = _windows(operator, asked, shape)
+    part = _told(operator, window, shape)
+    if spectral and part.factors(part.image_shape(_sides(window)), torch.zeros(())) is None:
+        raise ValueError(
+            f"H of a part of the image has no fast singular values ({part}), which this method "
+            "needs; take 'mmps', or restore the whole image"
+        )
+    read, region = (_with(region, image, sides) for sides in (window, kept))
+    inner = _behind(part, window, kept)
+    return Part(part_of(image, read.slices), part, read, inner, region)
+
+
+def _windows(operator: Operator, asked: Window, shape: tuple[int, ...]) -> tuple[Window, Window]:
+    """Return the rows and columns that are read for those that are asked, and those that are kept.
+
+    Raises
+    ------
+    ValueError
+        Where none can be kept.
+    """
+    first, behind = edges(operator)[:2], edges(operator)[2:]
+    # The pattern of a Bayer filter begins at even rows and columns.
+    step = 2 if any(isinstance(each, Bayer) for each in geometry.parts(operator)) else 1
+    read, kept = [], []
+    margins = _margins(operator)
+    for side, n, low, high, margin in zip(asked, shape, first, behind, margins, strict=True):
+        low, high = -(-low // step) * step, n - high
+        start = max(low, (side.start - margin) // step * step)
+        read.append(slice(start, min(high, side.stop + margin)))
+        kept.append(slice(max(side.start, low), min(side.stop, high)))
+    if any(side.start >= side.stop for side in kept):
         raise ValueError(
             f"the region lies in the outermost pixels, for which {operator} looks beyond the "
             "image; give a region further inside, or restore the whole image"
         )
-    read, kept = (_with(region, image, sides) for sides in (window, (rows, columns)))
-    inner = _behind(part, window, (rows, columns))
-    return Part(part_of(image, read.slices), part, read, inner, kept)
+    return (read[0], read[1]), (kept[0], kept[1])
 
 
-def _read(operator: Operator, asked: Window, shape: tuple[int, ...]) -> tuple[Window, Operator]:
-    """Return the rows and columns that are read for those that are asked, and their H."""
-    wide = [
-        slice(max(0, (a.start - _MARGIN) // 2 * 2), min(n, -(-(a.stop + _MARGIN) // 2) * 2))
-        for a, n in zip(asked, shape, strict=True)
-    ]
-    # From the edges inwards, until H looks at nothing beyond the image.
-    for edge in range(0, min(shape) // 2, 2):
-        rows, columns = (
-            slice(max(w.start, edge), min(w.stop, (n - edge) // 2 * 2 if edge else w.stop))
-            for w, n in zip(wide, shape, strict=True)
-        )
-        part = None
-        if rows.start < rows.stop and columns.start < columns.stop:
-            part = cropped(operator, (rows, columns), shape)
-        if part is not None:
-            return (rows, columns), part
-    raise ValueError(
-        f"{operator} mixes the whole image, so that no part of it can be restored by itself; "
-        "restore the whole image"
+def _margins(operator: Operator) -> tuple[int, int]:
+    """Return how far around a region data are read: those that see it, and some beyond."""
+    psfs = [each.psf.shape for each in geometry.parts(operator) if isinstance(each, Blur)]
+    rows, columns = (
+        _MARGIN - (-sum(psf[axis] for psf in psfs) // operator.coarser) for axis in (0, 1)
     )
+    return rows, columns
+
+
+def _told(operator: Operator, window: Window, shape: tuple[int, ...]) -> Operator:
+    """Return H of the data of a window.
+
+    Raises
+    ------
+    ValueError
+        Where nothing is seen there, or no part of H can be told from the rest.
+    """
+    if not operator.observed(shape)[window].any():
+        rows, columns = _sides(window)
+        raise ValueError(
+            f"nothing is seen in the {rows} x {columns} data around the region; give a larger "
+            "region, or restore the whole image"
+        )
+    part = cropped(operator, window, shape)
+    if part is None:
+        raise ValueError(
+            f"no part of {operator} can be told from the rest, so that none can be restored by "
+            "itself; restore the whole image"
+        )
+    return part
+
+
+def _sides(window: Window) -> tuple[int, int]:
+    rows, columns = (side.stop - side.start for side in window)
+    return rows, columns
 
 
 def _behind(part: Operator, window: Window, seen: Window) -> Window:

@@ -70,19 +70,48 @@ class Known:
         From which on data are saturated.
     offset : float
         What of the counts' offset the image holds.
+    range, bounds : (float, float)
+        Between which most of the image lies, and what no pixel exceeds, above the offset.
     """
 
     limit: float | None
     offset: float
+    range: tuple[float, float]
+    bounds: tuple[float, float]
 
     @classmethod
     def of(cls, operator: Operator, plane: NDArray[np.float64], model: Model | None) -> Known:
         """Look at all data of a plane, in the units in which they were measured."""
+        limit = saturated_from(operator, plane)
+        return cls._of(operator, _read(operator, plane, limit), model, limit)
+
+    @classmethod
+    def _of(
+        cls, operator: Operator, read: _Read, model: Model | None, limit: float | None
+    ) -> Known:
         offset = getattr(model, "offset", 0.0)
+        low, high = _range(read.operator, read.counts - offset, model, read.counts)
         return cls(
-            saturated_from(operator, plane),
-            geometry.offset_in_image(operator, offset, plane.shape),
+            limit,
+            geometry.offset_in_image(operator, offset, read.counts.shape),
+            (low, high),
+            _bounds(read.operator, read.counts - offset, high - low),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """H of what counts of a plane, the flags of its data, and the data with all others filled."""
+
+    operator: Operator
+    flag: NDArray[np.uint8]
+    counts: NDArray[np.float64]
+
+
+def _read(operator: Operator, plane: NDArray[np.float64], limit: float | None) -> _Read:
+    operator, flag = usable(operator, plane, limit)
+    seen = np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE)
+    return _Read(operator, flag, filled(plane, seen))
 
 
 def posed(
@@ -118,20 +147,19 @@ def posed(
     """
     if not spectral:
         operator, plane, model = as_measured(operator, plane, model)
-    known = known or Known.of(operator, plane, model)
-    operator, flag = usable(operator, plane, known.limit)
-    counts = filled(plane, np.where(operator.observed(plane.shape), 0, Flag.NOT_FINITE))
+    limit = saturated_from(operator, plane) if known is None else known.limit
+    read = _read(operator, plane, limit)
+    known = known or Known._of(operator, read, model, limit)
+    operator, counts, (low, high) = read.operator, read.counts, known.range
     offset = getattr(model, "offset", 0.0)
-    low, high = _range(operator, counts - offset, model, counts)
     denoise = _fitting(denoiser, operator, todo, low, high)
-    bounds = _bounds(operator, counts - offset, high - low)
 
     def problem(variance: Any) -> Problem:
         data, level = (
             torch.from_numpy(np.asarray(a, dtype=np.float32)).to(todo.device)
             for a in (counts - offset, np.sqrt(variance))
         )
-        return Problem.of(operator, data, level, low, high, bounds)
+        return Problem.of(operator, data, level, low, high, known.bounds)
 
     variance: Any = np.zeros(())
     if isinstance(model, Gaussian):
@@ -143,7 +171,7 @@ def posed(
             light = _light(problem(variance), denoise)
             variance = model.variance(light + offset)
     lowest = known.offset if isinstance(model, PoissonGaussian) else -np.inf
-    return Posed(problem(variance), denoise, known.offset, lowest, flag)
+    return Posed(problem(variance), denoise, known.offset, lowest, read.flag)
 
 
 def as_measured(

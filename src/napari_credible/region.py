@@ -105,13 +105,12 @@ def part_of(image: Image, slices: tuple[slice, ...]) -> Image:
         One for each axis.
     """
     found, header = image.with_array(image.array[slices]), image.header
-    first = [slices[image.axes.index(axis)].start or 0 for axis in "YX"]
+    first = [part.start or 0 for part in slices]
     if "_cards" not in header or not any(first):
         return found
-    from napari_credible.io.fits import finer
+    from napari_credible.io.fits import shifted
 
-    cards = finer(header["_cards"], 1, (-first[0], -first[1]))
-    return replace(found, header={**header, "_cards": cards})
+    return replace(found, header={**header, "_cards": shifted(header["_cards"], first)})
 
 
 def cut(model: Model, window: tuple[slice, ...]) -> Model:

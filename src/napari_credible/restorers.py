@@ -22,6 +22,9 @@ CAUTION = {
     "red": "one image, no uncertainty",
 }
 
+# They work in the singular basis of H.
+_SPECTRAL = ("ddrm", "snips", "ks")
+
 
 @cache
 def methods() -> dict[str, type[Any]]:
@@ -66,7 +69,15 @@ def draws(method: Restorer | Solver) -> bool:
     return isinstance(method, Restorer)
 
 
+def spectral(method: Any) -> bool:
+    """Return whether a method, or a spelled one, needs singular values, and one noise level."""
+    return (getattr(method, "kind", None) or _name(method)) in _SPECTRAL
+
+
 def draws_by_name(spelling: Any) -> bool:
     """Return whether a spelled method draws; one that only its author can hand over may."""
-    name = spelling["kind"] if isinstance(spelling, dict) else str(spelling).partition(":")[0]
-    return name not in ABOUT_SOLVERS
+    return _name(spelling) not in ABOUT_SOLVERS
+
+
+def _name(spelling: Any) -> str:
+    return str(spelling["kind"]) if isinstance(spelling, dict) else str(spelling).partition(":")[0]

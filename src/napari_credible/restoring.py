@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_credible import citations, geometry
 from napari_credible.drawing import Noise, drawn, keeper
+from napari_credible.flags import Flag
 from napari_credible.io.image import Image
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.operators import Operator
@@ -22,8 +23,9 @@ from napari_credible.posterior import Posterior
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
 from napari_credible.restorers import draws
+from napari_credible.restorers import spectral as needs_factors
 from napari_credible.result import Result
-from napari_credible.samplers import Ddrm, Kadkhodaie, Restorer, Snips, walk_given
+from napari_credible.samplers import Kadkhodaie, Restorer, walk_given
 from napari_credible.solvers import Passed, Solver, solve
 from napari_credible.stopping import pause, stoppable
 from napari_credible.streamed import Streamed
@@ -133,9 +135,11 @@ class Restoring:
         flags, operator = np.zeros(self._shape(), dtype=np.uint8), self.part.operator
         if geometry.pictured(operator) and operator.coarser == 1:
             top, left = (int(place) for place in geometry.first_pixel(operator))
-            for here, flag in self.flags.items():
+            for (number, *place), flag in self.flags.items():
                 rows, columns = flag.shape
-                flags[here][top : top + rows, left : left + columns] = flag
+                colours = slice(None) if operator.image_ndim == 3 else number
+                window = slice(top, top + rows), slice(left, left + columns)
+                flags[(colours, *place, *window)] = flag
         return self.part.back(flags)
 
     def _planes(self) -> Any:
@@ -221,7 +225,7 @@ class Restoring:
         if here not in self._ready:
             plane = np.asarray(self._planes()[here], dtype=np.float64)
             model = self.models[here[0]] if self.models else None
-            spectral = isinstance(self.method, (Ddrm, Snips))
+            spectral = needs_factors(self.method)
             going = posed(
                 plane, self.part.operator, model, self.denoiser, self.todo, spectral=spectral,
                 known=self._known(here, spectral=spectral),
@@ -269,7 +273,8 @@ def restored(
     """
     method = method or named_sampler(recipe)
     operator = operator_for(recipe, image, operator)
-    part = parted(image, operator, region)
+    part = parted(image, operator, region, spectral=needs_factors(method))
+    frame = part.frame()
     todo = plan(recipe, part.image, denoiser, method, part.operator)
     exact = isinstance(method, Kadkhodaie)
     yield Progress(0, todo.calls, "measuring the noise")
@@ -289,15 +294,27 @@ def restored(
         estimate=estimate,
         flags=going.whole_flags(),
         recipe=recipe.replace(noise=used),
-        noise=tuple(models),
-        source=part.frame(),
+        noise=tuple(own),
+        source=frame,
         weights=getattr(getattr(denoiser, "card", None), "sha256", ""),
-        citations=citations.of(models, recipe.denoiser, method.kind),
+        citations=citations.of(own, recipe.denoiser, method.kind),
         posterior=posterior,
         region=part.region,
         translate=part.translate(image),
         history=tuple(going.history),
-        data=part.image,
+        data=part.image if region is None else _unsaturated(part.image, going.flags),
         operator=part.operator,
         read=None if region is None else part.read,
     )
+
+
+def _unsaturated(image: Image, flags: Mapping[tuple[int, ...], NDArray[np.uint8]]) -> Image:
+    """Return data with NaN where they are saturated, which a part of them need not tell."""
+    if not any((flag & Flag.SATURATED).any() for flag in flags.values()):
+        return image
+    found = image.with_array(np.array(image.array, dtype=np.float64))
+    opaque = found.opaque()
+    planes = opaque.ordered() if opaque.channel_axis else opaque.ordered()[None]
+    for here, flag in flags.items():
+        planes[here][(flag & Flag.SATURATED) > 0] = np.nan
+    return found

@@ -210,8 +210,10 @@ def test_a_part_that_h_does_not_allow_is_refused_before_a_run(restoring, typed, 
     widget.controls.layer.value = viewer.layers["a"]
     physics(widget, "radon")
     widget.controls.area.value = shapes
-    said = "mixes the whole image"
-    qtbot.waitUntil(lambda: said in widget.physics.found.text(), timeout=60_000)
+    told = widget.controls.plan.text
+    qtbot.waitUntil(lambda: "told from the rest" in told(), timeout=60_000)
+    assert "Adjoint checked" in widget.physics.found.text()
+    assert widget.recipe_to_keep().operator
     physics(widget, "blur", GAUSSIAN, std=1.0)
     said = "outermost pixels"
     qtbot.waitUntil(lambda: said in widget.physics.found.text(), timeout=60_000)

@@ -68,6 +68,10 @@ class AreaControls(Controls):
             return region_in_view(viewer, layer, image, largest=None, planes=planes)
         return None if planes else whole_plane(viewer, layer, image)
 
+    def whole(self) -> None:
+        """Choose all of the layer."""
+        self.area.value, self.planes.value = WHOLE, ALL_PLANES
+
     def offer_planes(self, several: bool) -> None:
         """Let a plane be chosen where there are several."""
         self.planes.enabled = several

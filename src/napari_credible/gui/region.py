@@ -44,7 +44,7 @@ def region_in_view(
     behind = viewer.dims.ndim - len(axes)
     displayed = [axis - behind for axis in viewer.dims.displayed]
     if viewer.dims.ndisplay != 2 or {axes[k] for k in displayed if k >= 0} != {"Y", "X"}:
-        raise ValueError("The preview needs the 2D view of the axes Y and X.")
+        raise ValueError('"What is in view" needs the 2D view of the axes Y and X.')
     low, high = _corners(layer)
     sides = {
         axis: _middle(low[k], high[k], image.array.shape[k], largest)

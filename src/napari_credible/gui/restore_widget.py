@@ -65,6 +65,7 @@ class RestoreWidget(DrawingWidget):
     def inpaint(self, layer: Any, models: tuple[Any, ...] = ()) -> None:
         """Ask for the missing and saturated pixels of a layer, whose noise may be known."""
         self.controls.layer.value = layer
+        self.controls.whole()
         self.physics.inpaint()
         self.show_models(models)
 

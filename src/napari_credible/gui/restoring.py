@@ -19,7 +19,7 @@ from napari_credible.plan import named_operator
 from napari_credible.planes import Progress
 from napari_credible.recipe import Recipe
 from napari_credible.region import Region
-from napari_credible.restorers import draws_by_name
+from napari_credible.restorers import draws_by_name, spectral
 from napari_credible.result import Result
 from napari_credible.run import steps
 
@@ -94,7 +94,8 @@ def restored(
     from napari_credible.posed import operator_for
 
     recipe = yield from asked.measured()
-    part = parted(asked.image, operator_for(recipe, asked.image), region)
+    operator = operator_for(recipe, asked.image)
+    part = parted(asked.image, operator, region, spectral=spectral(recipe.solver))
     seen = seen_of(part, asked)
     going = steps(recipe, asked.image, region=region, scratch=scratch, stop=stop)
     if draws_by_name(recipe.solver):
@@ -129,7 +130,7 @@ def looked(
     Raises
     ------
     ValueError
-        One sentence, where the operator cannot be, does not fit the data, or allows no part.
+        One sentence, where the operator cannot be or does not fit the data.
     """
     from napari_credible.geometry import fitted
     from napari_credible.parted import parted
@@ -139,14 +140,16 @@ def looked(
     physics = asked.physics.answer(asked.image)
     operator = fitted(physics.operator, asked.image, physics.operator.coarser)
     said = [physics.words, _resampled(physics.operator, operator), checked(operator, asked.image)]
-    part = parted(asked.image, operator, region)
+    recipe = asked.recipe.replace(operator=physics.spelling)
+    try:
+        part = parted(asked.image, operator, region, spectral=spectral(recipe.solver))
+    except ValueError as error:  # the operator is right all the same
+        return Looked(str(error), " ".join(filter(None, said)), physics)
     if part.region != region:
         said.append(_CUT)
-    words = " ".join(filter(None, said))
-    recipe = asked.recipe.replace(operator=physics.spelling)
     ready = replace(asked, recipe=recipe, physics=None, image=part.image)
     plan = yield from planned(ready, None, stop, part.operator)
-    return Looked(plan, words, physics)
+    return Looked(plan, " ".join(filter(None, said)), physics)
 
 
 def _resampled(before: Operator, after: Operator) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,23 @@ def finer(cards: str, factor: int, first: tuple[float, float]) -> str:
         for name in (f"CDELT{number}", f"CD1_{number}", f"CD2_{number}"):
             if name in header:
                 header[name] = header[name] / factor
+    return str(header.tostring(sep="\n", endcard=False, padding=False))
+
+
+def shifted(cards: str, first: Sequence[int]) -> str:
+    """Return the cards of a part of a picture or cube.
+
+    Parameters
+    ----------
+    cards : str
+        Of the header.
+    first : sequence of int, pixels
+        Where the part begins along each axis of the array, the first axis first.
+    """
+    header = _astropy().Header.fromstring(cards, sep="\n")
+    for number, begin in enumerate(reversed(first), start=1):
+        if f"CRPIX{number}" in header:
+            header[f"CRPIX{number}"] -= begin
     return str(header.tostring(sep="\n", endcard=False, padding=False))
 
 

@@ -66,12 +66,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Return U V' of a matrix U S V', nearly: singular values between 0.7 and 1.2.
+    """Return U V' of a matrix U S V', nearly: singular values between 0.65 and 1.25.
 
     Parameters
     ----------
     matrix : Tensor, shape (rows, columns)
-        Of any scale. Singular values below a thousandth of its Frobenius norm end lower.
+        Of any scale. Singular values below 0.002 of its Frobenius norm end lower.
     """
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     # Rough singular values will do, so eight bits will.

@@ -14,7 +14,7 @@ from torch import Tensor
 from napari_credible.denoise.catalogue import read_card
 from napari_credible.denoise.networks import Network, Shape, network
 from napari_credible.denoise.unet import UNet
-from napari_credible.learning.descent import Learner, optimisers_of
+from napari_credible.learning.descent import Learner, Optimisers, optimisers_of
 from napari_credible.training.schedule import Plan
 
 
@@ -139,7 +139,9 @@ def load(state: State, path: Path) -> None:
     device = next(state.net.parameters()).device
     try:
         saved = torch.load(path, weights_only=True, map_location=device)
-        shape, moments = saved["shape"], saved["optimisers"]
+        # One optimiser was all there was in earlier checkpoints.
+        moments = saved["optimisers"] if "optimisers" in saved else [saved["optimiser"]]
+        shape = saved["shape"]
     except Exception as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -150,10 +152,10 @@ def load(state: State, path: Path) -> None:
             f"{path} holds a network of {shape}, the configuration asks for "
             f"{state.net.shape.to_dict()}; give another folder for the new network"
         )
-    if len(moments) != len(state.optimisers):
+    if not _fit(moments, state.optimisers):
         raise ValueError(
-            f"{path} was trained by another optimiser; ask for that one again, or start from the "
-            "exported weights in another folder"
+            f"{path} was trained by another optimiser, or with other weights of an earlier "
+            "version; ask for that one again, or start from the exported weights in another folder"
         )
     state.net.load_state_dict(saved["net"])
     state.average.load_state_dict(saved["average"])
@@ -161,6 +163,22 @@ def load(state: State, path: Path) -> None:
         optimiser.load_state_dict(held)
     for name in ("step", "pixels", "earlier", "history"):
         setattr(state, name, saved[name])
+
+
+def _fit(held: list[dict[str, Any]], optimisers: Optimisers) -> bool:
+    """Return whether each optimiser finds moments of its own parameters."""
+    if len(held) != len(optimisers):
+        return False
+    for one, optimiser in zip(held, optimisers, strict=True):
+        values = [value for group in optimiser.param_groups for value in group["params"]]
+        numbers = [number for group in one["param_groups"] for number in group["params"]]
+        if len(values) != len(numbers):
+            return False
+        for value, number in zip(values, numbers, strict=True):
+            moments = one["state"].get(number, {}).values()
+            if any(m.ndim and m.shape != value.shape for m in moments):
+                return False
+    return True
 
 
 def _placed(net: Network, device: str) -> Network:

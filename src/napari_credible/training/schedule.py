@@ -24,8 +24,8 @@ class Plan:
     stages : tuple of (float, int, int)
         From this share of the run on: crops a step, and their side in pixels.
     optimiser : str
-        ``adamw``; or ``muon``, for the filters of a U-Net, which comes as far in a half to a
-        fifth of the pixels.
+        ``adamw``; or ``muon``, for the filters of a U-Net: from scratch it comes as far in fewer
+        pixels.
     rate, decay : float
         Learning rate, and the last share of the run over which it falls to zero.
     warm_up : int
