@@ -1,7 +1,6 @@
 """The unfolded family: what CSCNet's shifts cost and bring, and the seconds of a 512 x 512 image.
 
-The shifts are measured on the images of Set12 at a noise level of 25/255; each image goes through
-all of them in turn.
+The shifts are measured on the images of a folder at a noise level of 25/255.
 """
 
 import argparse
@@ -43,13 +42,16 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--folder", default="Set12", choices=FOLDERS)
+    parser.add_argument("--shifts", nargs="*", type=int, default=[1, 4, 16, 64])
+    parser.add_argument("--timed", nargs="*", default=list(NAMES), choices=NAMES)
     asked = parser.parse_args()
     print(f"{torch.get_num_threads()} threads\n\n{'denoiser':12}{'s at 512 x 512':>16}")
-    for name in NAMES:
+    for name in asked.timed:
         print(f"{name:12}{seconds(nc.load_denoiser(name)):16.1f}", flush=True)
-    folder = Folder(asked.data / FOLDERS["Set12"])
-    print(f"\n{'shifts':12}{'dB on Set12':>16}{'Mpx/s':>10}")
-    for shifts in (1, 4, 16, 64):
+    folder = Folder(asked.data / FOLDERS[asked.folder])
+    print(f"\n{'shifts':12}{f'dB on {asked.folder}':>16}{'Mpx/s':>10}")
+    for shifts in asked.shifts:
         found = score(shifted(shifts), folder, LEVEL)
         print(f"{shifts:<12}{found.psnr:16.2f}{found.speed / 1e6:10.3f}", flush=True)
 

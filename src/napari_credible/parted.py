@@ -102,7 +102,8 @@ def parted(
         everything = Region((0,) * len(image.shape), image.shape)
         return Part(image, operator, everything, (slice(None), slice(None)))
     region.check(image)
-    if "S" in image.axes and region.slices[image.axes.index("S")] != slice(0, image.shape[-1]):
+    colours = image.axes.find("S")
+    if colours >= 0 and region.shape[colours] != image.shape[colours]:
         raise ValueError("the region cuts the colours of the image; let it hold all of axis S")
     asked, shape = _window(region, image), tuple(image.ordered().shape[-2:])
     if asked == tuple(slice(0, n) for n in shape):
