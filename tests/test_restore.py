@@ -24,7 +24,7 @@ from napari_credible.operators import (
     Whitened,
 )
 from napari_credible.plan import plan
-from napari_credible.posed import saturated_from, usable
+from napari_credible.posed import Known, saturated_from, usable
 from napari_credible.recipe import Recipe
 from napari_credible.run import run, steps
 
@@ -472,3 +472,50 @@ def test_noise_that_hangs_together_is_told_from_the_image(cells):
     told = nc.restore(decorrelated.whiten(y), decorrelated, **asked).estimate
     errors = [np.square(image - truth).mean() for image in (plain, told)]
     assert errors[1] < errors[0] * 10**-0.05
+
+
+@pytest.mark.parametrize("method", ["pnp", "mmps"])
+def test_what_is_faint_is_restored_as_well_beside_a_bright_object(method):
+    """A star of 20 000 in 25 pixels widens the range, and leaves the scale of the rest."""
+    rng = np.random.default_rng(0)
+    faint = 100 + 8 * np.sin(np.arange(100) / 3) * np.ones((100, 1))
+    noise, far = 10 * rng.standard_normal(faint.shape), np.s_[10:50, 10:50]
+    errors = []
+    for peak in (faint[70:75, 70:75], 20_000):
+        image = faint.copy()
+        image[70:75, 70:75] = peak
+        found = nc.restore(
+            image + noise, "identity", nc.Gaussian(10.0), method=method, denoiser="unet_fast",
+            n_draws=4,
+        )  # fmt: skip
+        errors.append(float(np.sqrt(np.mean((found.estimate - image)[far] ** 2))))
+    assert errors[0] < 2.0
+    assert errors[1] < 1.7 * errors[0]
+
+
+def test_the_scale_of_an_image_is_that_of_its_middle():
+    """Where objects fill the image it is the range; a few bright ones, or none at all, do not."""
+    rng = np.random.default_rng(0)
+    model = nc.Gaussian(1.0)
+    full = rng.uniform(0, 100, (100, 100))
+    known = Known.of(Identity(), full, model)
+    assert known.content == pytest.approx(known.range[1] - known.range[0])
+    stars = full.copy()
+    stars[:2, :10] = rng.uniform(1e5, 2e5, (2, 10))
+    bright = Known.of(Identity(), stars, model)
+    assert bright.range[1] > 9e4
+    assert bright.content == pytest.approx(180, rel=0.05)
+    assert Known.of(Identity(), np.full((20, 20), 3.0), model).content > 0
+
+
+def test_red_ends_at_its_last_level_alone():
+    """At a high level the data hold the image still, which is no end."""
+    rng = np.random.default_rng(0)
+    image = nc.Image(1000 + 10 * rng.standard_normal((32, 32)))
+    prior = GaussianPrior(1000.0, 1.0)
+    found = nc.restore(image, "identity", nc.Gaussian(10.0), method="red", denoiser=prior)
+    # x = (y + D(x) / 2) / (3/2), with D(x) = m + (x - m) / 101.
+    shrunk = 1 / (1.5 - 0.5 / 101)
+    wanted = 1000 + shrunk * (image.array - 1000)
+    np.testing.assert_allclose(found.estimate, wanted, atol=0.2)
+    assert found.history[-1].number > 12

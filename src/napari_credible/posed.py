@@ -28,6 +28,9 @@ Model = Gaussian | PoissonGaussian
 Denoise = Callable[..., Any]
 # The range of an image: quantiles of what the data say.
 _LOW, _HIGH = 0.001, 0.999
+# What is to be seen is on the scale of the middle nine tenths: where objects fill the image, so
+# often that this is the range; where a few are far brighter than the rest, that of the rest.
+_DARK, _BRIGHT, _CONTENT, _FAINTEST = 0.05, 0.95, 2.0, 1e-4
 # Pixels over which counts are smoothed for a first variance, and images found for better ones.
 _FIRST, _PASSES = 2.0, 2
 # Times the median noise: data beyond are left out where the range is measured.
@@ -72,12 +75,15 @@ class Known:
         What of the counts' offset the image holds.
     range, bounds : (float, float)
         Between which most of the image lies, and what no pixel exceeds, above the offset.
+    content : float
+        The scale of what is to be seen beside the brightest.
     """
 
     limit: float | None
     offset: float
     range: tuple[float, float]
     bounds: tuple[float, float]
+    content: float
 
     @classmethod
     def of(cls, operator: Operator, plane: NDArray[np.float64], model: Model | None) -> Known:
@@ -90,12 +96,13 @@ class Known:
         cls, operator: Operator, read: _Read, model: Model | None, limit: float | None
     ) -> Known:
         offset = getattr(model, "offset", 0.0)
-        low, high = _range(read.operator, read.counts - offset, model, read.counts)
+        low, high, content = _range(read.operator, read.counts - offset, model, read.counts)
         return cls(
             limit,
             geometry.offset_in_image(operator, offset, read.counts.shape),
             (low, high),
             _bounds(read.operator, read.counts - offset, high - low),
+            content,
         )
 
 
@@ -159,7 +166,7 @@ def posed(
             torch.from_numpy(np.asarray(a, dtype=np.float32)).to(todo.device)
             for a in (counts - offset, np.sqrt(variance))
         )
-        return Problem.of(operator, data, level, low, high, known.bounds)
+        return Problem.of(operator, data, level, low, high, known.bounds, known.content)
 
     variance: Any = np.zeros(())
     if isinstance(model, Gaussian):
@@ -212,19 +219,24 @@ def _fitting(denoiser: Denoise, operator: Operator, todo: Plan, low: float, high
 
 def _range(
     operator: Operator, data: NDArray[np.float64], model: Any, counts: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return between which values most of the image lies; of a picture at least its noise apart."""
+) -> tuple[float, float, float]:
+    """Return between which values most of the image lies, and the scale of what is to be seen.
+
+    The former are, of a picture, at least its noise apart.
+    """
     picture = geometry.in_units(operator)
     seen = operator.observed(data.shape)
     if picture and isinstance(model, Gaussian):  # what is nearly all noise tells no range
         level = np.broadcast_to(np.asarray(model.sigma, dtype=np.float64), data.shape)
         seen = seen & (level <= _NOISY * np.median(level[seen]))
     values = data[seen] if picture else geometry.back_projected(operator, data)
-    low, high = (float(v) for v in np.quantile(values, [_LOW, _HIGH]))
+    low, dark, bright, high = (float(v) for v in np.quantile(values, [_LOW, _DARK, _BRIGHT, _HIGH]))
     noise = 0.0
     if picture and model is not None:
         noise = float(np.sqrt(np.broadcast_to(model.variance(counts), data.shape)[seen].mean()))
-    return low, max(high, low + max(noise, 1e-12))
+    high = max(high, low + max(noise, 1e-12))
+    content = min(max(_CONTENT * (bright - dark), _FAINTEST * (high - low)), high - low)
+    return low, high, content
 
 
 def _bounds(operator: Operator, data: NDArray[np.float64], span: float) -> tuple[float, float]:

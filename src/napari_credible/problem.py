@@ -11,7 +11,8 @@ from torch import Tensor
 
 from napari_credible.operators import Factors, Operator
 
-# Data without noise are taken to have this much of the image's range where a method divides by it.
+# Data without noise are taken to have this share of the image's content where a method divides by
+# it.
 _LEAST = 1e-3
 _POWER_STEPS = 20
 # Data with more noise than so many ranges are as good as none.
@@ -34,9 +35,11 @@ class Problem:
         Of H's image: (Y, X), or (3, Y, X) where it has colours.
     low, high : float
         Between which most of the image lies: the scale of first guesses and of noise levels.
-
     bounds : (float, float)
         Beyond which no pixel of the image can lie.
+    content : float, optional
+        The scale of what is to be seen beside the brightest: below a share of it noise counts as
+        none. A few stars widen the range, and faint nebulae stay faint. The range where not given.
 
     Notes
     -----
@@ -50,6 +53,7 @@ class Problem:
     low: float = 0.0
     high: float = 1.0
     bounds: tuple[float, float] = (-math.inf, math.inf)
+    content: float | None = None
 
     @classmethod
     def of(
@@ -60,16 +64,22 @@ class Problem:
         low: float = 0.0,
         high: float = 1.0,
         bounds: tuple[float, float] = (-math.inf, math.inf),
+        content: float | None = None,
     ) -> Problem:
         """Return the problem of data (*data) with noise of a level or a map of levels."""
         level = torch.as_tensor(sigma, dtype=data.dtype, device=data.device)
         shape = operator.image_shape(tuple(data.shape))
-        return cls(operator, data, level, tuple(shape), low, high, bounds)
+        return cls(operator, data, level, tuple(shape), low, high, bounds, content)
 
     @property
     def span(self) -> float:
         """Range of the image."""
         return self.high - self.low
+
+    @property
+    def scale(self) -> float:
+        """The scale of what is to be seen."""
+        return self.span if self.content is None else self.content
 
     @cached_property
     def state_shape(self) -> tuple[int, ...]:
@@ -90,7 +100,7 @@ class Problem:
     @cached_property
     def weight(self) -> Tensor:
         """Inverse variance of the noise, 0 where data do not count, shape (1, *data)."""
-        least = _LEAST * self.span * max(self.norm, 1e-30)
+        least = _LEAST * self.scale * max(self.norm, 1e-30)
         inverse = self.deviation.clamp(min=least).square().reciprocal()
         return torch.where(self.observed, inverse, 0).expand(self.data.shape)[None]
 

@@ -84,7 +84,7 @@ class Mmps(Checked):
 
     def levels(self, problem: Problem) -> list[float]:
         """Return the noise levels, falling, image units."""
-        noise = max(problem.level / max(problem.norm, 1e-30), 1e-3 * problem.span)
+        noise = max(problem.level / max(problem.norm, 1e-30), 1e-3 * problem.scale)
         ratio = self.highest * problem.span / (self.lowest * noise)
         falls = max(math.ceil(math.log(ratio) / -math.log(FALL)), 1)
         body = [self.lowest * noise / FALL**k for k in range(falls, -1, -1)]

@@ -117,4 +117,4 @@ class Snips(Checked):
 
 def _noisy(problem: Problem) -> tuple[Tensor, Tensor, float]:
     values, y, sigma = spectral(problem, Snips.kind)
-    return values, y, max(sigma, 1e-3 * problem.span)
+    return values, y, max(sigma, 1e-3 * problem.scale)

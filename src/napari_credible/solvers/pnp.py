@@ -57,7 +57,7 @@ class Pnp(Checked):
         Which splitting.
     level : float
         Of the denoiser, at last, in units of the data's noise in the image (their level over the
-        norm of H, at least a hundredth of the range).
+        norm of H, at least a hundredth of the content).
     strength : float
         beta sigma_d^2: 1 makes ``admm`` exact for Gaussian priors; [2]_ of the module has 0.23.
     highest : float

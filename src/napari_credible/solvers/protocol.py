@@ -88,7 +88,7 @@ class Passed:
 def solve(
     solver: Solver, denoise: Denoise, problem: Problem
 ) -> Iterator[tuple[Iterate, Passed | None]]:
-    """Yield the first image and each that follows, until the change is small.
+    """Yield the first image and each that follows, until the change is small at the last level.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ def solve(
         change = float((now.x - before.x).norm() / now.x.norm().clamp(min=1e-30))
         now = Iterate(now.x, now.other, now.dual, change)
         yield now, Passed(number + 1, change, float(problem.misfit(now.x)))
-        if change < solver.tolerance:
+        # While the level is high the data alone may hold the image still.
+        if change < solver.tolerance and number >= getattr(solver, "falling", 0):
             return
 
 
@@ -143,7 +144,7 @@ def least_squares(problem: Problem, near: Tensor, rho: float) -> Tensor:
 
 def noise_in_image(problem: Problem) -> float:
     """Return the data's noise as a level of the image: over the norm of H, and not too low."""
-    return max(problem.level / max(problem.norm, 1e-30), _LEAST_LEVEL * problem.span)
+    return max(problem.level / max(problem.norm, 1e-30), _LEAST_LEVEL * problem.scale)
 
 
 def fallen(problem: Problem, level: float, highest: float, passed: float) -> float:

@@ -54,7 +54,7 @@ class Red(Checked):
         How the gradient is brought to zero.
     level : float
         sigma_d, in units of the data's noise in the image (their level over the norm of H, at
-        least a hundredth of the range).
+        least a hundredth of the content).
     strength : float
         lambda sigma_d^2.
     falling : int
