@@ -67,7 +67,7 @@ PICTURES = (data.astronaut, data.camera, data.chelsea, data.coffee, data.coins, 
 
 
 # LIDIA is too slow for more.
-SIDES = {"lidia": 96}
+SIDES = {"lidia": 96, "cscnet": 128}
 
 
 def corner(picture, side):

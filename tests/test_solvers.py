@@ -133,7 +133,9 @@ def test_a_hole_is_filled_sooner_where_reds_level_falls():
 
 def test_a_solver_tells_its_history_and_stops():
     problem = exact(SOFT, SIGMA).problem
-    passed = [p for _, p in solve(Red(500, level=2.0, tolerance=1e-3, falling=0), PRIOR, problem) if p]
+    passed = [
+        p for _, p in solve(Red(500, level=2.0, tolerance=1e-3, falling=0), PRIOR, problem) if p
+    ]
     assert [p.number for p in passed] == list(range(1, len(passed) + 1))
     assert passed[-1].change < 1e-3 <= passed[-2].change
     assert 0.3 < passed[-1].misfit < 1.3

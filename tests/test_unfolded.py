@@ -15,7 +15,7 @@ from napari_credible.denoise.ksvd import KSVD
 from napari_credible.denoise.networks import network, shape_of
 from napari_credible.tiling import Grid, Joined, read
 
-UNFOLDED = ("cscnet", "deep_ksvd", "lidia")
+UNFOLDED = ("cscnet:4", "deep_ksvd", "lidia")
 SIGMA = 25 / 255
 
 
@@ -208,3 +208,20 @@ def test_a_network_of_another_kind_is_refused():
         shape_of({"kind": "dncnn"})
     with pytest.raises(ValueError, match="does not fit at shifts"):
         shape_of({"kind": "csc", "shifts": 0})
+
+
+def test_shifts_are_chosen_by_name(pair):
+    """The same weights, as fast as asked; results cite the paper and can be run again."""
+    x = pair[1][..., :48, :48]
+    few = nc.load_denoiser("cscnet:4")
+    assert torch.equal(few(x, SIGMA), variant("cscnet", shifts=4)(x, SIGMA))
+    assert nc.load_denoiser("cscnet").net.shape.shifts == 64
+    result = nc.denoise(x[0, 0].numpy(), nc.Gaussian(SIGMA), denoiser="cscnet:1")
+    assert result.recipe.denoiser == "cscnet:1"
+    assert any("Simon" in source for source in result.citations)
+
+
+@pytest.mark.parametrize("name", ["unet:4", "cscnet:", "cscnet:x", "cscnet:9"])
+def test_a_number_that_makes_no_denoiser_is_said(name):
+    with pytest.raises(ValueError, match=r"no denoiser|only cscnet takes a number|do not fit"):
+        nc.load_denoiser(name)

@@ -92,8 +92,8 @@ def of(
     found = list(_MEASURED) if any(m.evidence for m in models) else []
     if sampler not in _RESTORERS and any(isinstance(m, PoissonGaussian) for m in models):
         found.append(_STABILISED)
-    if denoiser in _DENOISERS:
-        found.append(_DENOISERS[denoiser])
+    if (name := denoiser.partition(":")[0]) in _DENOISERS:  # cscnet:16
+        found.append(_DENOISERS[name])
     if sampler in _RESTORERS:
         found.append(_RESTORERS[sampler])
     elif sampler == "spread":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from napari_credible.denoise.catalogue import CLASSICAL, Card, cards, read_card
@@ -16,7 +17,8 @@ def load_denoiser(name_or_path: str | Path) -> Denoiser:
     ----------
     name_or_path : str or Path
         A key of :func:`napari_credible.denoisers`, or weights with their card, the same name
-        ending in ``.json``, beside them.
+        ending in ``.json``, beside them. ``"cscnet:16"`` averages over 16 shifts only: 64, 16, 4
+        or 1, the fewer the faster.
 
     Raises
     ------
@@ -28,8 +30,10 @@ def load_denoiser(name_or_path: str | Path) -> Denoiser:
         from napari_credible.denoise.classical import by_name
 
         return by_name(name)
-    if name in cards():
-        return _load(cards()[name], cards()[name].weights)
+    shipped, _, shifts = name.partition(":")
+    if shipped in cards() and (name == shipped or shifts):
+        own = cards()[shipped]
+        return _load(_with_shifts(own, shifts) if shifts else own, own.weights)
     path = Path(name_or_path)
     if path.suffix == ".safetensors" and path.exists():
         card = path.with_suffix(".json")
@@ -40,6 +44,16 @@ def load_denoiser(name_or_path: str | Path) -> Denoiser:
     raise ValueError(
         f"no denoiser {name!r}; the shipped ones are {known}, or give a .safetensors file"
     )
+
+
+def _with_shifts(card: Card, shifts: str) -> Card:
+    """Return the card of a CSCNet with another number of shifts."""
+    if "shifts" not in card.shape or not shifts.isdecimal():
+        raise ValueError(
+            f"denoiser {card.name + ':' + shifts!r} is none; only cscnet takes a number, of "
+            "shifts: 64, 16, 4 or 1, such as 'cscnet:16'"
+        )
+    return replace(card, shape={**card.shape, "shifts": int(shifts)})
 
 
 def _load(card: Card, path: Path) -> Denoiser:
