@@ -44,14 +44,14 @@ def cropped(operator: Operator, window: Window, data_shape: Shape) -> Operator |
     -----
     A blur of any boundary is "valid" on a part: the data at its edge see beyond it.
     """
-    found = cropped_with_window(operator, window, data_shape)
+    found = _cropped(operator, window, data_shape)
     return None if found is None else found[0]
 
 
-def cropped_with_window(
+def _cropped(
     operator: Operator, window: Window, data_shape: Shape
 ) -> tuple[Operator, Window] | None:
-    """Return the same beside the rows and columns of the image that the part sees."""
+    """Return H of a window of the data, and the window of the image that it sees."""
     if isinstance(operator, Compose):
         return _both(operator, window, data_shape)
     if isinstance(operator, Whitened):
@@ -70,18 +70,18 @@ def cropped_with_window(
 
 
 def _both(operator: Compose, window: Window, data_shape: Shape) -> tuple[Operator, Window] | None:
-    last = cropped_with_window(operator.last, window, data_shape)
+    last = _cropped(operator.last, window, data_shape)
     if last is None:
         return None
     seen = operator.last.image_shape(data_shape)
-    first = cropped_with_window(operator.first, last[1], seen)
+    first = _cropped(operator.first, last[1], seen)
     return None if first is None else (last[0] @ first[0], first[1])
 
 
 def _whitened(
     operator: Whitened, window: Window, data_shape: Shape
 ) -> tuple[Operator, Window] | None:
-    inner = cropped_with_window(operator.operator, window, data_shape)
+    inner = _cropped(operator.operator, window, data_shape)
     if inner is None:
         return None
     std = np.broadcast_to(np.asarray(operator.std), data_shape)[window]

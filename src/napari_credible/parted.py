@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from napari_credible import geometry
 from napari_credible.cropping import Window, cropped, edges
 from napari_credible.io.image import Image
 from napari_credible.operators import Bayer, Blur, Operator
-from napari_credible.region import Model, Region, cut, part_of
+from napari_credible.region import Region, part_of
 
 # Read around all data that see the region: an image is known badly where data end.
 _MARGIN = 32
@@ -44,36 +45,34 @@ class Part:
 
     def frame(self) -> Image:
         """Return the axes, scale, units and header of what is kept, without pixels."""
-        made = geometry.frame(self.operator, self.image)
-        return part_of(made, self._slices(made))
+        return part_of(self._made, self._slices())
 
     def back(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return what is kept of the image, channels first, in the order of the data's axes."""
-        made = geometry.frame(self.operator, self.image)
-        whole: NDArray[Any] = made.back(array.reshape(made.ordered().shape))
-        return whole[self._slices(made)]
+        whole: NDArray[Any] = self._made.back(array.reshape(self._made.ordered().shape))
+        return whole[self._slices()]
 
     def translate(self, data: Image) -> tuple[float, ...]:
         """Return the place of the first pixel that is kept, from the first of all data."""
-        made = geometry.frame(self.operator, self.image)
+        made = self._made
         begun = dict(zip(data.axes, self.read.start, strict=True))
         size = dict(zip(data.axes, data.scale, strict=True))
         first = geometry.translate(self.operator, self.image)
         return tuple(
             place + (part.start or 0) * step + begun.get(axis, 0) * size.get(axis, 0.0)
             for axis, place, part, step in zip(
-                made.axes, first, self._slices(made), made.scale, strict=True
+                made.axes, first, self._slices(), made.scale, strict=True
             )
         )
 
-    def models(self, models: list[Model], data: Image) -> list[Model]:
-        """Return the noise models of the channels that are read, their maps cut."""
-        window = _window(self.read, data)
-        return [cut(model, window) for model in models[self.read.channels(data)]]
+    @cached_property
+    def _made(self) -> Image:
+        """All of the image that H of these data sees, without pixels."""
+        return geometry.frame(self.operator, self.image)
 
-    def _slices(self, made: Image) -> tuple[slice, ...]:
+    def _slices(self) -> tuple[slice, ...]:
         sides = dict(zip("YX", self.inner, strict=True))
-        return tuple(sides.get(axis, slice(None)) for axis in made.axes)
+        return tuple(sides.get(axis, slice(None)) for axis in self._made.axes)
 
 
 def parted(
@@ -105,7 +104,7 @@ def parted(
     colours = image.axes.find("S")
     if colours >= 0 and region.shape[colours] != image.shape[colours]:
         raise ValueError("the region cuts the colours of the image; let it hold all of axis S")
-    asked, shape = _window(region, image), tuple(image.ordered().shape[-2:])
+    asked, shape = region.plane(image), tuple(image.ordered().shape[-2:])
     if asked == tuple(slice(0, n) for n in shape):
         found = part_of(image, region.slices)
         return Part(found, operator, region, (slice(None), slice(None)), region)
@@ -194,11 +193,6 @@ def _behind(part: Operator, window: Window, seen: Window) -> Window:
         )
         for side, read, first in zip(seen, window, geometry.first_pixel(part), strict=True)
     )
-    return rows, columns
-
-
-def _window(region: Region, image: Image) -> Window:
-    rows, columns = (region.slices[image.axes.index(axis)] for axis in "YX")
     return rows, columns
 
 

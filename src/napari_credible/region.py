@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,9 +78,15 @@ class Region:
 
     def model(self, model: Model, image: Image) -> Model:
         """Return a noise model whose maps are cut to what is read."""
-        read = self._read(image)
-        plane = tuple(read[image.axes.index(axis)] for axis in "YX")
-        return cut(model, plane)
+        return cut(model, _plane(self._read(image), image))
+
+    def plane(self, image: Image) -> tuple[slice, slice]:
+        """Return its rows and columns."""
+        return _plane(self.slices, image)
+
+    def models(self, models: Sequence[Model], image: Image) -> list[Model]:
+        """Return the noise models of the channels inside, their maps cut to rows and columns."""
+        return [cut(model, self.plane(image)) for model in models[self.channels(image)]]
 
     def check(self, image: Image) -> None:
         """Raise a ``ValueError`` of one sentence where the region is not inside the image."""
@@ -92,6 +99,11 @@ class Region:
                 f"the region from {self.start} to {self.stop} does not lie in an image of shape "
                 f"{shape}; give one start and stop for each axis, inside it"
             )
+
+
+def _plane(slices: tuple[slice, ...], image: Image) -> tuple[slice, slice]:
+    rows, columns = (slices[image.axes.index(axis)] for axis in "YX")
+    return rows, columns
 
 
 def part_of(image: Image, slices: tuple[slice, ...]) -> Image:

@@ -281,7 +281,7 @@ def restored(
     with stoppable(stop):
         models = [] if exact else measured(recipe, image, operator)
     whole = None if region is None else Whole(image, operator, models)
-    own = part.models(models, image) if models else []
+    own = part.read.models(models, image) if models else []
     going = Restoring(recipe, method, part, placed(denoiser, todo), todo, own, stop, scratch, whole)
     posterior = None
     if draws(method):

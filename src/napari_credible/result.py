@@ -18,7 +18,7 @@ from napari_credible.jacobian import Linearised
 from napari_credible.noise import Gaussian, PoissonGaussian
 from napari_credible.posterior import Posterior, more_draws
 from napari_credible.recipe import Recipe
-from napari_credible.region import Region, cut
+from napari_credible.region import Region
 from napari_credible.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -122,11 +122,7 @@ class Result:
         if part is None or noise is None:
             return self.recipe
         image = self.source if self.data is None else self.data
-        models = list(noise) if isinstance(noise, tuple) else [noise]
-        if len(models) > 1:
-            models = models[part.channels(image)]
-        rows, columns = (part.slices[image.axes.index(axis)] for axis in "YX")
-        found = tuple(cut(model, (rows, columns)) for model in models)
+        found = tuple(part.models(noise if isinstance(noise, tuple) else (noise,), image))
         return self.recipe.replace(noise=found if isinstance(noise, tuple) else found[0])
 
     def widened(self, factor: float) -> Result:

@@ -68,13 +68,20 @@ class DrawingWidget(RecipeWidget):
     def start(self) -> None:
         """Draw in a worker; what is done meanwhile is shown."""
         asked = self.asked()
-        if asked is None:
-            return
+        if asked is not None:
+            self.start_on(asked)
+
+    def start_on(self, asked: Asked) -> None:
+        """Begin what is asked on the part that the form names."""
         try:
             region = self.region(asked)
         except ValueError as error:
             self.say(str(error))
-            return
+        else:
+            self.launch(asked, region)
+
+    def launch(self, asked: Asked, region: Region | None) -> None:
+        """Draw in a worker; layers grow meanwhile."""
         if self.live is not None:
             self.live.flush()
         self.live = Live(self.viewer, asked, region, self._discarded)

@@ -110,17 +110,15 @@ class RestoreWidget(DrawingWidget):
         asked = self.asked()
         if asked is None:
             show_warning(self.controls.status.text())
-        elif self.controls.draws():
-            super().start()
         else:
-            self._solve(asked)
+            self.start_on(asked)
 
-    def _solve(self, asked: RestoreAsked) -> None:
-        try:
-            working = partial(self.working, asked, region=self.region(asked))
-        except ValueError as error:
-            self.say(str(error))
+    def launch(self, asked: Asked, region: Region | None) -> None:
+        """Draw, or find one image, in a worker."""
+        if self.controls.draws():
+            super().launch(asked, region)
             return
+        working = partial(self.working, asked, region=region)
         self.begin(self.name, working, partial(self._solved, asked=asked))
 
     def working(
